@@ -1,0 +1,41 @@
+"""From syntax nodes to byte spans: resolved for one file at a time, and only where something is reported."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import libcst as cst
+from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
+
+from losslint.diagnostic import Span
+from losslint.semantics.names import Unit
+
+
+class Positions:
+    """The byte spans of a unit's nodes."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+
+    @cached_property
+    def _spans(self) -> dict[cst.CSTNode, Span]:
+        wrapper = MetadataWrapper(self._unit.module, unsafe_skip_copy=True)
+        found = wrapper.resolve(ByteSpanPositionProvider)
+        return {node: Span(span.start, span.start + span.length) for node, span in found.items()}
+
+    def span(self, node: cst.CSTNode) -> Span:
+        """The bytes of a node, without the white space and comments around it."""
+        return self._spans.get(node, Span(0, 0))
+
+    @cached_property
+    def _functions(self) -> list[tuple[Span, str]]:
+        found = [(self.span(node), name) for name, node in self._unit.functions.items()]
+        return sorted(found, key=lambda each: each[0].end - each[0].start)
+
+    def symbol(self, node: cst.CSTNode) -> str:
+        """The qualified name of the innermost function around a node; empty at module level."""
+        span = self.span(node)
+        for around, name in self._functions:
+            if around.start <= span.start and span.end <= around.end:
+                return name
+        return ""

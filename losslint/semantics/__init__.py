@@ -1,0 +1,1 @@
+"""What the code means: names, losses, values, operators, the interpreter and its graph."""

@@ -1,0 +1,260 @@
+"""Calls: torch operators in all spellings, modules, methods of the class, functions of the file, builtins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from losslint.semantics import builtin_calls, inlining, method_calls, module_calls
+from losslint.semantics.operators import Operator, Parameter, lookup_function, lookup_module
+from losslint.semantics.state import State
+from losslint.semantics.transfer import apply_operator
+from losslint.semantics.values import Gradient, Kind, Origin, Role, Value
+
+if TYPE_CHECKING:
+    from losslint.semantics.frame import Frame
+
+TARGET_SLOTS = {
+    "cross_entropy_loss": "target",
+    "nll_loss": "target",
+    "one_hot": "input",
+    "gather": "index",
+    "multi_margin_loss": "target",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """The evaluated arguments of a call; `complete` is False where * or ** hide some."""
+
+    positional: tuple[Value, ...]
+    named: Mapping[str, Value]
+    complete: bool = True
+
+    @property
+    def all(self) -> tuple[Value, ...]:
+        """Every argument value."""
+        return (*self.positional, *self.named.values())
+
+
+def evaluate_call(frame: Frame, node: cst.Call, state: State) -> Value:
+    """The value of a call on this path."""
+    qualified = frame.unit.qualified(node.func) if _is_global(node.func, state) else None
+    if qualified is not None:
+        return library_call(frame, qualified, node, state)
+    match node.func:
+        case cst.Name(value=name) if name in state.scope:
+            return call_value(frame, state.scope[name], node, state)
+        case cst.Name(value=name):
+            return _named_call(frame, name, node, state)
+        case cst.Attribute(value=cst.Call(func=cst.Name(value="super")), attr=cst.Name(value=name)):
+            return inlining.call_method(frame, name, node, state, from_super=True)
+        case cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=name)):
+            if f"self.{name}" not in state.scope and frame.instance is not None:
+                if frame.instance.method(name) is not None or name in ("register_buffer", "register_parameter"):
+                    return inlining.call_method(frame, name, node, state)
+            return call_value(frame, frame.self_attribute(name, node, state), node, state)
+        case cst.Attribute(value=receiver, attr=cst.Name(value=name)):
+            return method_calls.method_call(frame, frame.evaluate(receiver, state), name, node, state)
+    return call_value(frame, frame.evaluate(node.func, state), node, state)
+
+
+def _is_global(function: cst.BaseExpression, state: State) -> bool:
+    node = function
+    while isinstance(node, cst.Attribute):
+        node = node.value
+    return isinstance(node, cst.Name) and node.value not in state.scope
+
+
+def read_arguments(frame: Frame, node: cst.Call, state: State) -> Arguments:
+    """Evaluate the arguments of a call, left to right."""
+    positional: list[Value] = []
+    named: dict[str, Value] = {}
+    complete = True
+    for argument in node.args:
+        value = frame.evaluate(argument.value, state)
+        if argument.star == "*" and isinstance(value.elements, tuple):
+            positional.extend(value.elements)
+        elif argument.star:
+            complete = False
+            positional.append(value) if argument.star == "*" else named.setdefault("**", value)
+        elif argument.keyword is not None:
+            named[argument.keyword.value] = value
+        else:
+            positional.append(value)
+    return Arguments(tuple(positional), named, complete)
+
+
+def bind(parameters: Sequence[Parameter], arguments: Arguments) -> dict[str, Value]:
+    """Arguments by the names of a signature; several sizes (`view(2, 3)`) stay with the first name they meet."""
+    names = [parameter.name for parameter in parameters]
+    bound: dict[str, Value] = {}
+    for position, value in enumerate(arguments.positional):
+        bound[names[position] if position < len(names) else f"#{position}"] = value
+    for name, value in arguments.named.items():
+        bound[_ALIASES.get(name, name)] = value
+    return bound
+
+
+_ALIASES = {"axis": "dim", "keepdims": "keepdim", "a_min": "min", "a_max": "max"}
+
+
+def library_call(frame: Frame, qualified: str, node: cst.Call, state: State) -> Value:
+    """A call of an imported name."""
+    operator = lookup_function(qualified)
+    if operator is not None:
+        arguments = read_arguments(frame, node, state)
+        return operator_call(frame, operator, operator.parameters, arguments, node, state)
+    if lookup_module(qualified) is not None:
+        return module_calls.construct(frame, qualified, node, state)
+    arguments = read_arguments(frame, node, state)
+    if qualified.startswith(("math.", "numpy.")):
+        return _escape(frame, qualified, arguments, node, state)
+    if qualified in _REWRAPS or qualified == "torch.autograd.Variable":
+        return rewrap(frame, qualified, arguments, node, state)
+    if qualified == "torch.nn.Parameter" or qualified == "torch.nn.parameter.Parameter":
+        first = arguments.all[0] if arguments.all else frame.machine.unknown(node, frame.unit)
+        origin = Origin("parameter_tensor", (first,), site=frame.site(node), label="nn.Parameter")
+        return first.with_(
+            key=frame.machine.fresh(), kind=Kind.TENSOR, gradient=Gradient.CARRIES, origin=origin, has_constant=False,
+            constant=None, elements=None, zero=None, role=Role.CONFIG,
+        )
+    return opaque_call(frame, qualified, arguments.all, node)
+
+
+_REWRAPS = frozenset(
+    f"torch.{name}Tensor" for name in ("Float", "Double", "Half", "Long", "Int", "Bool", "Byte", "")
+) | {"torch.cuda.FloatTensor"}
+
+
+def operator_call(
+    frame: Frame,
+    operator: Operator,
+    parameters: Sequence[Parameter],
+    arguments: Arguments,
+    node: cst.CSTNode,
+    state: State,
+    receiver: Value | None = None,
+) -> Value:
+    """Apply an operator to the arguments of a call."""
+    bound = bind(parameters, arguments)
+    positional = arguments.positional
+    if receiver is not None:
+        first = operator.parameters[0].name if operator.parameters else "input"
+        bound = {first: receiver, **{name: value for name, value in bound.items() if name != first}}
+        positional = (receiver, *positional)
+    if operator.name in ("tensor", "as_tensor", "from_numpy", "scalar_tensor"):
+        return rewrap(frame, f"torch.{operator.name}", Arguments(positional, arguments.named), node, state)
+    reduction = bound.get("reduction")
+    if reduction is not None and not reduction.has_constant:
+        fixed = frame.string_on_path(reduction, state)
+        if isinstance(fixed, str):
+            bound["reduction"] = frame.machine.constant(fixed, node, frame.unit)
+    elif reduction is not None and reduction.is_default:
+        fixed = frame.string_on_path(reduction, state)
+        bound["reduction"] = (
+            frame.machine.constant(fixed, node, frame.unit)
+            if isinstance(fixed, str)
+            else reduction.with_(has_constant=False, constant=None)
+        )
+    _learn(frame, operator, bound)
+    return apply_operator(frame.machine, state, operator, bound, positional, frame.site(node))
+
+
+def _learn(frame: Frame, operator: Operator, bound: Mapping[str, Value]) -> None:
+    """A parameter that sits in a tensor's slot is a tensor; one in a label's slot is a target."""
+    first = next(iter(bound.values()), None)
+    if first is not None and operator.name not in ("cat", "stack", "tensor", "as_tensor", "einsum", "max", "min", "sum"):
+        frame.learn(first, Kind.TENSOR)
+    for name in ("other", "target", "index", "mask", "x2", "positive", "negative"):
+        value = bound.get(name)
+        if value is not None and operator.name not in ("mul", "add", "sub", "div", "pow", "max", "min"):
+            frame.learn(value, Kind.TENSOR)
+    slot = TARGET_SLOTS.get(operator.name)
+    if slot is not None and slot in bound:
+        frame.learn(bound[slot], Kind.TENSOR, Role.TARGET)
+
+
+def rewrap(frame: Frame, qualified: str, arguments: Arguments, node: cst.CSTNode, state: State) -> Value:
+    """A constructor that copies data and leaves the graph: torch.tensor, FloatTensor, Variable."""
+    first = arguments.all[0] if arguments.all else None
+    inside = inner_values(first) if first is not None else ()
+    cut = any(value.gradient in (Gradient.CARRIES, Gradient.CUT) for value in inside)
+    zero = any(value.gradient is Gradient.ZERO for value in inside)
+    plain = first is not None and first.kind in (Kind.NUMBER, Kind.BOOL)
+    name = {"torch.autograd.Variable": "Variable"}.get(qualified, "tensor")
+    if qualified in _REWRAPS and first is not None and first.kind is Kind.NUMBER:
+        inside, cut = (), False  # FloatTensor(3) makes an empty tensor of three elements
+    keeps = name == "Variable" or (qualified == "torch.as_tensor" and first is not None and first.is_tensor)
+    gradient = Gradient.ZERO if zero else Gradient.CUT if cut else Gradient.NEUTRAL
+    if keeps and first is not None:
+        gradient = first.gradient
+    origin = Origin(name, (first,) if first is not None else (), dict(arguments.named), frame.site(node), qualified, state.frame)
+    made = Value(
+        key=frame.machine.number(qualified, *(value.key for value in arguments.all)),
+        kind=Kind.TENSOR,
+        interval=first.interval if first is not None and plain else frame.machine.constant(None).interval,
+        origin=origin,
+        gradient=gradient,
+        rank=0 if plain else None,
+        constant=first.constant if first is not None and plain else None,
+        has_constant=False,
+    )
+    return frame.machine.emit(made, state)
+
+
+def inner_values(value: Value) -> tuple[Value, ...]:
+    """A value and, for a sequence, its members at any depth."""
+    if isinstance(value.elements, tuple):
+        return tuple(inner for element in value.elements for inner in inner_values(element))
+    if value.origin.name == "comprehension":
+        return value.origin.operands
+    return (value,)
+
+
+def _escape(frame: Frame, qualified: str, arguments: Arguments, node: cst.Call, state: State) -> Value:
+    """math.* and numpy.* on a tensor leave the graph."""
+    values = tuple(inner for value in arguments.all for inner in inner_values(value))
+    touched = [value for value in values if value.gradient in (Gradient.CARRIES, Gradient.ZERO, Gradient.CUT)]
+    constants = [value for value in arguments.all if value.has_constant]
+    made = Value(
+        key=frame.machine.number(qualified, *(value.key for value in arguments.all)),
+        kind=Kind.NUMBER if qualified.startswith("math.") else Kind.OBJECT,
+        origin=Origin("escape", arguments.all, site=frame.site(node), label=qualified, frame=state.frame),
+        gradient=Gradient.CUT if touched else Gradient.NEUTRAL,
+    )
+    if len(constants) == len(arguments.all) or not touched:
+        return made
+    return frame.machine.emit(made, state)
+
+
+def opaque_call(frame: Frame, label: str, arguments: Sequence[Value], node: cst.CSTNode) -> Value:
+    """A call nothing is known of: it may carry whatever goes in."""
+    return frame.machine.unknown(node, frame.unit, arguments, f"{label}()")
+
+
+def call_value(frame: Frame, function: Value, node: cst.Call, state: State) -> Value:
+    """A call of a value: a module, a local function, an instance, or something unknown."""
+    if function.kind is Kind.MODULE:
+        return module_calls.call_module(frame, function, node, state)
+    if function.origin.name == "local_function" and function.origin.site is not None:
+        definition = function.origin.site.node
+        if isinstance(definition, cst.FunctionDef):
+            return inlining.call_function(frame, definition, node, state, closure=True)
+    if function.origin.name == "library" and lookup_function(function.origin.label) is not None:
+        return library_call(frame, function.origin.label, node, state)
+    arguments = read_arguments(frame, node, state)
+    made = frame.machine.unknown(node, frame.unit, (*arguments.all, function), f"{frame.unit.code(node.func)}()")
+    from_module = function.gradient is Gradient.CARRIES
+    return made.with_(gradient=Gradient.CARRIES) if from_module and state.gradient_matters else made
+
+
+def _named_call(frame: Frame, name: str, node: cst.Call, state: State) -> Value:
+    if name in frame.unit.functions:
+        return inlining.call_function(frame, frame.unit.functions[name], node, state)
+    if name in frame.unit.classes:
+        return module_calls.construct_local(frame, name, node, state)
+    return builtin_calls.builtin_call(frame, name, node, state)

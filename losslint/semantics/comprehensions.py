@@ -1,0 +1,118 @@
+"""Loops as expressions: what one turn of a `for` binds, and comprehensions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from losslint.semantics.graph import LOOP
+from losslint.semantics.state import State
+from losslint.semantics.values import Kind, Origin, Reduced, Reduction, Value
+
+if TYPE_CHECKING:
+    from losslint.semantics.frame import Frame
+
+
+def comprehension(frame: Frame, node: cst.ListComp | cst.GeneratorExp | cst.SetComp, state: State) -> Value:
+    """The sequence a comprehension makes, with one turn's element as its element."""
+    inner = state.fork()
+    loops = node.for_in
+    iterated = frame.evaluate(loops.iter, inner)
+    tensors = looped_tensors(iterated)
+    if tensors:
+        record_loop(frame, tensors, node, inner, "comprehension")
+    inner.loops = (*inner.loops, frame.site(node))
+    bind_target(frame, loops.target, element_of(frame, iterated, loops.iter, inner), inner)
+    nested = loops.inner_for_in
+    while nested is not None:
+        bind_target(frame, nested.target, element_of(frame, frame.evaluate(nested.iter, inner), nested.iter, inner), inner)
+        nested = nested.inner_for_in
+    element = frame.evaluate(node.elt, inner)
+    made = frame.machine.unknown(node, frame.unit, (element,))
+    return made.with_(
+        kind=Kind.SEQUENCE,
+        origin=Origin("comprehension", (element,), site=frame.site(node)),
+        gradient=element.gradient,
+    )
+
+
+def record_loop(frame: Frame, tensors: tuple[Value, ...], node: cst.CSTNode, state: State, detail: str) -> None:
+    """Record a Python loop over tensors."""
+    origin = Origin(LOOP, tensors, site=frame.site(node), frame=state.frame)
+    frame.machine.emit(Value(frame.machine.fresh(), Kind.NONE, origin=origin), state, detail)
+
+
+def looped_tensors(iterated: Value) -> tuple[Value, ...]:
+    """The tensors a loop goes over, through `range(x.size(0))`, `zip` and `enumerate`; none for plain sequences."""
+    if iterated.is_tensor:
+        return (iterated,)
+    if iterated.origin.name == "range":
+        return tuple(tensor for size in iterated.origin.operands for tensor in _sized(size))
+    if iterated.origin.name in ("zip", "enumerate", "iter", "reversed"):
+        return tuple(tensor for inner in iterated.origin.operands for tensor in looped_tensors(inner))
+    return ()
+
+
+def _sized(size: Value) -> tuple[Value, ...]:
+    if size.origin.name in ("size", "len") and size.origin.operands:
+        return tuple(each for each in size.origin.operands if each.is_tensor)
+    return ()
+
+
+def element_of(frame: Frame, iterated: Value, node: cst.CSTNode, state: State) -> Value:
+    """What one turn of a loop over a value gets."""
+    machine = frame.machine
+    if isinstance(iterated.elements, tuple) and iterated.elements:
+        return machine.phi(iterated.elements, node, frame.unit)
+    if iterated.origin.name in ("zip", "enumerate"):
+        parts = tuple(element_of(frame, inner, node, state) for inner in iterated.origin.operands)
+        if iterated.origin.name == "enumerate":
+            parts = (_index(frame, node), *parts)
+        return machine.unknown(node, frame.unit, parts).with_(kind=Kind.SEQUENCE, elements=parts)
+    if iterated.origin.name == "range":
+        return _index(frame, node)
+    if iterated.origin.name == "comprehension":
+        return iterated.origin.operands[0]
+    if iterated.is_tensor:
+        rank = None if iterated.rank is None else iterated.rank - 1
+        kept = iterated.reduction if rank != 0 and rank is not None else Reduction(Reduced.UNKNOWN)
+        origin = Origin("select", (iterated,), site=frame.site(node), frame=state.frame)
+        return iterated.with_(key=machine.fresh(), origin=origin, rank=rank, reduction=kept, zero=iterated.zero)
+    made = machine.unknown(node, frame.unit, (iterated,))
+    return made.with_(role=iterated.role)
+
+
+def _index(frame: Frame, node: cst.CSTNode) -> Value:
+    return Value(frame.machine.fresh(), Kind.NUMBER, origin=Origin("loop_index", site=frame.site(node)), rank=0)
+
+
+def bind_target(frame: Frame, target: cst.BaseExpression, value: Value, state: State) -> None:
+    """Bind the names of an assignment target; unpacking takes elements where they are known."""
+    match target:
+        case cst.Name(value=name):
+            state.bind(name, value)
+        case cst.Tuple(elements=elements) | cst.List(elements=elements):
+            _unpack(frame, elements, value, state)
+        case cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=name)):
+            state.bind(f"self.{name}", value)
+        case cst.Subscript():
+            frame.store(target, value, state)
+        case cst.StarredElement(value=inner):
+            bind_target(frame, inner, value, state)
+
+
+def _unpack(frame: Frame, elements: object, value: Value, state: State) -> None:
+    assert isinstance(elements, (list, tuple))
+    known = value.elements if isinstance(value.elements, tuple) and len(value.elements) == len(elements) else None
+    for position, element in enumerate(elements):
+        if known is not None:
+            part = known[position]
+        elif value.kind is Kind.SHAPE:
+            origin = Origin("size", value.origin.operands, site=frame.site(element), label=str(position))
+            part = Value(frame.machine.number("size", value.key, str(position)), Kind.NUMBER, origin=origin, rank=0)
+        elif value.is_tensor:
+            part = element_of(frame, value, element, state)
+        else:
+            part = frame.machine.unknown(element, frame.unit, (value,))
+        bind_target(frame, element.value, part, state)

@@ -1,0 +1,141 @@
+"""The graph of one loss: operators in execution order, and the values that leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from losslint.semantics.names import Function, Unit
+from losslint.semantics.values import Origin, Site, Value
+
+SEMANTICS_VERSION = 1
+BRANCH = "prim::If"
+LOOP = "prim::Loop"
+RETURN = "prim::Return"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Condition:
+    """A test that holds on a path: `test` is what was asked, `holds` the answer taken."""
+
+    test: Value
+    holds: bool
+    site: Site | None = None
+    is_configuration: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """One call that led from the loss's entry to an operator."""
+
+    symbol: str
+    site: Site
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """One executed operator.
+
+    `origin` holds the ATen name, operands and node; `value` is the result; `conditions` the tests on the way;
+    `calls` the call context, outermost first; `scope` the names bound when it ran; `gradient_matters` is False
+    under no_grad and in other places where nobody differentiates; `in_loop` names the enclosing Python loops;
+    `detail` says what a control-flow operator is ("if", "while", "and", "assert", "for"...); `guarded` holds the
+    keys of the values whose comparison decided the path.
+    """
+
+    origin: Origin
+    value: Value
+    conditions: tuple[Condition, ...] = ()
+    calls: tuple[Call, ...] = ()
+    scope: Mapping[str, Value] = field(default_factory=dict)
+    gradient_matters: bool = True
+    in_loop: tuple[Site, ...] = ()
+    detail: str = ""
+    guarded: frozenset[int] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """The operator's ATen name, or prim::If, prim::Loop, prim::Return."""
+        return self.origin.name
+
+    @property
+    def operands(self) -> tuple[Value, ...]:
+        """The tensor operands in signature order."""
+        return self.origin.operands
+
+    @property
+    def keywords(self) -> Mapping[str, Value]:
+        """The other arguments by name."""
+        return self.origin.keywords
+
+    @property
+    def site(self) -> Site:
+        """Where the operator is written."""
+        assert self.origin.site is not None
+        return self.origin.site
+
+    def is_guarded(self, values: Iterable[Value]) -> bool:
+        """True where a comparison of one of these values decides this path."""
+        return any(value.key in self.guarded for value in values)
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Everything one loss does: its operators on all paths, and one RETURN op a path that returns.
+
+    `function` is the entry's definition (None for a script), `owner` the class it belongs to ("" for functions).
+    """
+
+    symbol: str
+    ops: tuple[Op, ...]
+    unit: Unit
+    function: Function | None = None
+    owner: str = ""
+    parameters: tuple[Value, ...] = ()
+
+    def named(self, *names: str) -> Iterator[Op]:
+        """The operators with one of these names, in order."""
+        return (op for op in self.ops if op.name in names)
+
+    @cached_property
+    def returns(self) -> tuple[Op, ...]:
+        """The RETURN operators of the loss itself."""
+        return tuple(op for op in self.named(RETURN) if not op.calls)
+
+    @cached_property
+    def returned_keys(self) -> frozenset[int]:
+        """The keys of all values that a returned value is computed from; those of every value in a script."""
+        if not self.returns:
+            return frozenset(op.value.key for op in self.ops)
+        return frozenset(value.key for value in ancestors([op.operands[0] for op in self.returns]))
+
+    def matters(self, value: Value) -> bool:
+        """Whether a returned value is computed from this one."""
+        return value.key in self.returned_keys
+
+    def op_of(self, value: Value) -> Op | None:
+        """The operator that made a value."""
+        return self._makers.get(value.key)
+
+    @cached_property
+    def _makers(self) -> dict[int, Op]:
+        return {op.value.key: op for op in reversed(self.ops) if op.name != RETURN}
+
+
+def ancestors(values: Iterable[Value]) -> Iterator[Value]:
+    """The values and all they are computed from, each once."""
+    seen: set[int] = set()
+    pending = list(values)
+    while pending:
+        value = pending.pop()
+        if value.key in seen:
+            continue
+        seen.add(value.key)
+        yield value
+        pending.extend(value.origin.operands)
+        pending.extend(value.origin.keywords.values())
+        if isinstance(value.elements, tuple):
+            pending.extend(value.elements)
+        elif value.elements is not None:
+            pending.extend(value.elements.values())

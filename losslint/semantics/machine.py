@@ -1,0 +1,180 @@
+"""The interpreter's workbench: it numbers values, records operators and remembers what it learned of parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+
+import libcst as cst
+
+from losslint.semantics.graph import Op
+from losslint.semantics.names import Unit
+from losslint.semantics.operators import Interval
+from losslint.semantics.state import State
+from losslint.semantics.values import (
+    EVERYTHING,
+    Device,
+    DType,
+    Gradient,
+    Kind,
+    Origin,
+    Reduced,
+    Reduction,
+    Role,
+    Site,
+    Value,
+)
+
+MAX_OPERATORS = 20_000
+MAX_ALTERNATIVES = 4
+MAX_STATES = 8
+MAX_CALL_DEPTH = 5
+
+_GRADIENT_ORDER = (Gradient.NEUTRAL, Gradient.CUT, Gradient.ZERO, Gradient.CARRIES)
+
+
+class TooMuchWork(Exception):
+    """A loss needs more operators than the budget; what was found until then stands."""
+
+
+def strongest_gradient(gradients: Sequence[Gradient]) -> Gradient:
+    """What a value made of several others carries: one that carries wins, then zero, then cut."""
+    return max(gradients, key=_GRADIENT_ORDER.index, default=Gradient.NEUTRAL)
+
+
+class Machine:
+    """State shared by all paths of one analysis."""
+
+    def __init__(self, unit: Unit, hints: Mapping[str, tuple[Kind, Role]]) -> None:
+        self.unit = unit
+        self.hints = hints
+        self.ops: list[Op] = []
+        self.learned_kinds: dict[str, Kind] = {}
+        self.learned_roles: dict[str, Role] = {}
+        self.constants: dict[int, object] = {}
+        self.buffers: dict[str, Value] = {}
+        self._numbers: dict[Hashable, int] = {}
+        self._frames = 0
+
+    def number(self, *parts: Hashable) -> int:
+        """The same number for the same parts: value numbering."""
+        return self._numbers.setdefault(parts, len(self._numbers))
+
+    def fresh(self) -> int:
+        """A number that nothing else has."""
+        return self.number("fresh", len(self._numbers))
+
+    def next_frame(self) -> int:
+        """The number of a new call frame."""
+        self._frames += 1
+        return self._frames
+
+    def emit(self, value: Value, state: State, detail: str = "") -> Value:
+        """Record the operator that made a value."""
+        if len(self.ops) >= MAX_OPERATORS:
+            raise TooMuchWork
+        self.ops.append(
+            Op(
+                value.origin,
+                value,
+                state.conditions,
+                state.calls,
+                state.scope,
+                state.gradient_matters,
+                state.loops,
+                detail,
+                state.guards,
+            )
+        )
+        return value
+
+    def replace_last(self, value: Value) -> None:
+        """Correct the value of the operator recorded last."""
+        self.ops[-1] = replace(self.ops[-1], value=value)
+
+    def constant(self, constant: object, node: cst.CSTNode | None = None, unit: Unit | None = None) -> Value:
+        """A Python literal."""
+        kind = _CONSTANT_KINDS.get(type(constant), Kind.OBJECT)
+        interval = EVERYTHING
+        if isinstance(constant, (int, float)) and not math.isnan(constant):
+            interval = Interval(float(constant), float(constant))
+        key = self.number("constant", type(constant).__name__, repr(constant))
+        self.constants[key] = constant
+        return Value(
+            key=key,
+            kind=kind,
+            interval=interval,
+            origin=Origin("constant", site=self.site(node, unit), label=repr(constant)),
+            rank=0,
+            constant=constant,
+            has_constant=True,
+        )
+
+    def unknown(self, node: cst.CSTNode | None, unit: Unit, operands: Sequence[Value] = (), label: str = "") -> Value:
+        """A value nothing is known of but what went into it."""
+        carries = any(value.gradient is Gradient.CARRIES for value in operands)
+        return Value(
+            key=self.number("unknown", label, *(value.key for value in operands)) if label else self.fresh(),
+            origin=Origin("unknown", tuple(operands), site=self.site(node, unit), label=label),
+            gradient=Gradient.CARRIES if carries else Gradient.NEUTRAL,
+        )
+
+    def site(self, node: cst.CSTNode | None, unit: Unit | None = None) -> Site | None:
+        """Where a node stands."""
+        return None if node is None else Site(unit or self.unit, node)
+
+    def phi(self, values: Sequence[Value], node: cst.CSTNode | None = None, unit: Unit | None = None) -> Value:
+        """A value that is one of several, each kept as an alternative."""
+        distinct = list(
+            {alternative.key: alternative for value in values for alternative in value.alternatives}.values()
+        )
+        if len(distinct) == 1:
+            return distinct[0]
+        origin = Origin("phi", tuple(distinct[:MAX_ALTERNATIVES]), site=self.site(node, unit))
+        return _joined(self.number("phi", *(value.key for value in distinct)), origin, distinct)
+
+
+def _joined(key: int, origin: Origin, values: Sequence[Value]) -> Value:
+    present = [value for value in values if value.kind is not Kind.NONE] or values
+    kinds = {value.kind for value in present}
+    tensors = [value for value in present if value.is_tensor] or present
+    witnesses = [value.zero for value in present if value.zero is not None]
+    return Value(
+        key=key,
+        kind=_joined_kind(kinds),
+        interval=Interval(
+            min(value.interval.low for value in present), max(value.interval.high for value in present)
+        ),
+        origin=origin,
+        gradient=strongest_gradient([value.gradient for value in present]),
+        role=_agreed([value.role for value in present], Role.UNKNOWN),
+        rank=_agreed([value.rank for value in tensors], None),
+        shape=_agreed([value.shape for value in tensors], None),
+        reduction=_agreed([value.reduction for value in tensors], Reduction(Reduced.UNKNOWN)),
+        dtype=_agreed([value.dtype for value in tensors], DType.UNKNOWN),
+        device=_agreed([value.device for value in tensors], Device.UNKNOWN),
+        alias=frozenset().union(*(value.alias for value in present)),
+        zero=max(witnesses, key=lambda witness: witness.certainty) if witnesses else None,
+    )
+
+
+def _joined_kind(kinds: set[Kind]) -> Kind:
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    if kinds <= {Kind.TENSOR, Kind.NUMBER}:
+        return Kind.TENSOR
+    return Kind.UNKNOWN
+
+
+def _agreed(values: Sequence[object], otherwise: object) -> object:  # type: ignore[explicit-any, unused-ignore]
+    return values[0] if all(value == values[0] for value in values) else otherwise
+
+
+_CONSTANT_KINDS = {
+    bool: Kind.BOOL,
+    int: Kind.NUMBER,
+    float: Kind.NUMBER,
+    str: Kind.STR,
+    type(None): Kind.NONE,
+}

@@ -1,0 +1,127 @@
+"""Method calls on values: tensor methods, sizes, lists, distributions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from losslint.semantics import calls
+from losslint.semantics.operators import lookup_method
+from losslint.semantics.state import State
+from losslint.semantics.values import Gradient, Kind, Origin, Value
+
+if TYPE_CHECKING:
+    from losslint.semantics.frame import Frame
+
+_NOT_TENSORS = frozenset({Kind.STR, Kind.MAPPING, Kind.NONE, Kind.FUNCTION, Kind.CLASS})
+_ALSO_OTHERS = frozenset(
+    "index count copy append extend insert pop remove sort reverse update get items keys values format join split "
+    "add clear step backward size_ log sample rsample log_prob entropy mean_ forward apply".split()
+)
+_SIZES = frozenset({"size", "dim", "numel", "nelement", "ndimension", "stride", "element_size"})
+
+
+def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state: State) -> Value:
+    """`receiver.name(...)`."""
+    if receiver.kind is Kind.MODULE:
+        return calls.opaque_call(frame, f"{receiver.origin.label}.{name}", (receiver,), node)
+    if name in _SIZES and receiver.kind not in _NOT_TENSORS:
+        return _size(frame, receiver, name, node, state)
+    if receiver.kind in (Kind.SEQUENCE, Kind.MAPPING):
+        return _container_call(frame, receiver, name, node, state)
+    if name == "requires_grad_" and receiver.kind not in _NOT_TENSORS:
+        return _force_gradient(frame, receiver, node, state)
+    found = lookup_method(name)
+    if found is not None and receiver.kind not in _NOT_TENSORS and _takes(receiver, name):
+        operator, in_place = found
+        arguments = calls.read_arguments(frame, node, state)
+        frame.learn(receiver, Kind.TENSOR)
+        proven = receiver.is_tensor or name not in _ALSO_OTHERS
+        made = calls.operator_call(
+            frame, operator, operator.method_parameters, arguments, node, state, receiver
+        )
+        if not proven and made.is_tensor:
+            made = made.with_(kind=Kind.UNKNOWN)
+        if in_place:
+            _rebind(node, made.with_(alias=receiver.alias), state)
+        return made
+    arguments = calls.read_arguments(frame, node, state)
+    made = frame.machine.unknown(node, frame.unit, (receiver, *arguments.all), f".{name}()")
+    return made.with_(origin=Origin("method", (receiver, *arguments.all), site=frame.site(node), label=name))
+
+
+def _takes(receiver: Value, name: str) -> bool:
+    return receiver.kind is Kind.TENSOR or receiver.kind in (Kind.UNKNOWN, Kind.NUMBER, Kind.OBJECT)
+
+
+def _rebind(node: cst.Call, value: Value, state: State) -> None:
+    """`x.clamp_(0)` changes x itself."""
+    if isinstance(node.func, cst.Attribute) and isinstance(node.func.value, cst.Name):
+        state.bind(node.func.value.value, value)
+
+
+def _size(frame: Frame, receiver: Value, name: str, node: cst.Call, state: State) -> Value:
+    frame.learn(receiver, Kind.TENSOR)
+    machine = frame.machine
+    shape = machine.number("attribute", receiver.key, "shape")
+    arguments = calls.read_arguments(frame, node, state)
+    if name == "size" and not arguments.all:
+        return Value(shape, Kind.SHAPE, origin=Origin("shape", (receiver,), site=frame.site(node)))
+    if name == "size":
+        label = repr(arguments.all[0].constant)
+        origin = Origin("size", (receiver,), site=frame.site(node), label=label)
+        return Value(machine.number("size", shape, label), Kind.NUMBER, origin=origin, rank=0)
+    origin = Origin("numel" if name == "nelement" else name, (receiver,), site=frame.site(node))
+    selected = name in ("numel", "nelement") and frame.is_selection(receiver)
+    zero = receiver.zero if selected else None
+    return Value(machine.number(name, receiver.key), Kind.NUMBER, origin=origin, rank=0, zero=zero)
+
+
+def _force_gradient(frame: Frame, receiver: Value, node: cst.Call, state: State) -> Value:
+    """`loss.requires_grad_()` makes a leaf of what it is called on."""
+    calls.read_arguments(frame, node, state)
+    made = receiver.with_(
+        key=frame.machine.fresh(), origin=Origin("requires_grad_", (receiver,), site=frame.site(node), frame=state.frame)
+    )
+    _rebind(node, made, state)
+    return frame.machine.emit(made, state)
+
+
+def _container_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state: State) -> Value:
+    arguments = calls.read_arguments(frame, node, state)
+    machine = frame.machine
+    if name in ("append", "insert", "extend", "add") and arguments.positional:
+        added = arguments.positional[-1]
+        elements = receiver.elements if isinstance(receiver.elements, tuple) and not state.loops else None
+        grown = receiver.with_(
+            key=machine.fresh(),
+            elements=(*elements, added) if elements is not None and name == "append" else None,
+            origin=Origin("comprehension", (_merged(frame, receiver, added),), site=frame.site(node)),
+            gradient=_stronger(receiver.gradient, added.gradient),
+        )
+        _rebind(node, grown, state)
+        return machine.constant(None, node, frame.unit)
+    if isinstance(receiver.elements, dict):
+        values = tuple(value for value in receiver.elements.values())
+        if name == "values":
+            made = machine.unknown(node, frame.unit, values)
+            return made.with_(kind=Kind.SEQUENCE, elements=values)
+        if name in ("get", "pop") and arguments.positional:
+            found = receiver.elements.get(str(arguments.positional[0].constant))
+            if isinstance(found, Value):
+                return found
+    return machine.unknown(node, frame.unit, (receiver, *arguments.all))
+
+
+def _merged(frame: Frame, receiver: Value, added: Value) -> Value:
+    """What the list may hold: what was in it, and what is added."""
+    if receiver.origin.name == "comprehension":
+        return frame.machine.phi((*receiver.origin.operands, added))
+    return added
+
+
+def _stronger(left: Gradient, right: Gradient) -> Gradient:
+    from losslint.semantics.machine import strongest_gradient
+
+    return strongest_gradient((left, right))

@@ -1,0 +1,66 @@
+"""Modules: what a constructor keeps, and what calling the module does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from losslint.semantics import calls
+from losslint.semantics.operators import Parameter, lookup_module
+from losslint.semantics.state import State
+from losslint.semantics.values import Gradient, Kind, Origin, Value
+
+if TYPE_CHECKING:
+    from losslint.semantics.frame import Frame
+
+
+def construct(frame: Frame, qualified: str, node: cst.Call, state: State) -> Value:
+    """An instance of a torch module; its constructor's arguments are kept by name."""
+    module = lookup_module(qualified)
+    arguments = calls.read_arguments(frame, node, state)
+    bound = calls.bind(module.constructor, arguments) if module is not None else dict(arguments.named)
+    origin = Origin("module", arguments.positional, bound, frame.site(node), qualified)
+    key = frame.machine.number("module", qualified, *(value.key for value in arguments.all))
+    return Value(key, Kind.MODULE, origin=origin, gradient=Gradient.CARRIES)
+
+
+def construct_local(frame: Frame, name: str, node: cst.Call, state: State) -> Value:
+    """An instance of a class of this file."""
+    arguments = calls.read_arguments(frame, node, state)
+    origin = Origin("instance", arguments.all, dict(arguments.named), frame.site(node), name)
+    return Value(frame.machine.fresh(), Kind.MODULE, origin=origin, gradient=Gradient.CARRIES)
+
+
+def call_module(frame: Frame, function: Value, node: cst.Call, state: State) -> Value:
+    """Calling a module: the operator it stands for, its members one after the other, or something unknown."""
+    arguments = calls.read_arguments(frame, node, state)
+    return _apply(frame, function, arguments, node, state)
+
+
+def _apply(frame: Frame, function: Value, arguments: calls.Arguments, node: cst.Call, state: State) -> Value:
+    if function.origin.label == "torch.nn.Sequential":
+        value = arguments.all[0] if arguments.all else frame.machine.unknown(node, frame.unit)
+        for member in function.origin.operands:
+            if member.kind is not Kind.MODULE:
+                return _opaque(frame, function, (value,), node, state)
+            value = _apply(frame, member, calls.Arguments((value,), {}), node, state)
+        return value
+    module = lookup_module(function.origin.label)
+    if module is None or module.operator is None:
+        return _opaque(frame, function, arguments.all, node, state)
+    kept: dict[str, Value] = {}
+    for constructor_name, call_name in module.mapping.items():
+        value = function.origin.keywords.get(constructor_name)
+        if value is not None:
+            kept[call_name] = value
+    given = calls.Arguments(arguments.positional, {**kept, **arguments.named}, arguments.complete)
+    parameters: tuple[Parameter, ...] = module.operator.parameters
+    return calls.operator_call(frame, module.operator, parameters, given, node, state)
+
+
+def _opaque(
+    frame: Frame, function: Value, arguments: tuple[Value, ...], node: cst.Call, state: State
+) -> Value:
+    made = frame.machine.unknown(node, frame.unit, (*arguments, function), f"{function.origin.label}()")
+    return made.with_(gradient=Gradient.CARRIES if state.gradient_matters else Gradient.CUT)

@@ -1,0 +1,165 @@
+"""Names of one parsed file: what its imports, functions, classes and constants are called, and how to spell a torch name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import libcst as cst
+
+Function = cst.FunctionDef
+
+
+def dotted(node: cst.BaseExpression) -> str | None:
+    """`a.b.c` for a chain of names, None for anything else."""
+    match node:
+        case cst.Name(value=value):
+            return value
+        case cst.Attribute(value=value, attr=cst.Name(value=attribute)):
+            head = dotted(value)
+            return f"{head}.{attribute}" if head else None
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """One parsed file: its tree, and the definitions and imports at its top level."""
+
+    path: Path
+    filename: str
+    module: cst.Module
+    imports: Mapping[str, str] = field(default_factory=dict)
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    classes: Mapping[str, cst.ClassDef] = field(default_factory=dict)
+    constants: Mapping[str, cst.BaseExpression] = field(default_factory=dict)
+
+    def qualified(self, node: cst.BaseExpression) -> str | None:
+        """The full name behind a chain of names, imports resolved: `F.softmax` is torch.nn.functional.softmax."""
+        name = dotted(node)
+        if name is None:
+            return None
+        head, _, rest = name.partition(".")
+        known = self.imports.get(head)
+        if known is None:
+            return None
+        return f"{known}.{rest}" if rest else known
+
+    def spell(self, qualified: str) -> str | None:
+        """How this file can write a full name with the imports it has, the shortest way; None where it cannot."""
+        if qualified in self._local_by_target:
+            return self._local_by_target[qualified]
+        best: str | None = None
+        for target, local in self._local_by_target.items():
+            if qualified.startswith(target + "."):
+                spelling = local + qualified[len(target) :]
+                if best is None or len(spelling) < len(best):
+                    best = spelling
+        return best
+
+    @cached_property
+    def _local_by_target(self) -> dict[str, str]:
+        return {target: local for local, target in self.imports.items()}
+
+    def code(self, node: cst.CSTNode) -> str:
+        """The source text of a node."""
+        return self.module.code_for_node(node)
+
+
+def parse_unit(path: Path, filename: str, module: cst.Module) -> Unit:
+    """Collect the top-level definitions of a parsed module, those under `if`, `try` and `with` included."""
+    collector = _Collector()
+    collector.block(module.body, "")
+    return Unit(
+        path,
+        filename,
+        module,
+        collector.imports,
+        collector.functions,
+        collector.classes,
+        collector.constants,
+    )
+
+
+class _Collector:
+    def __init__(self) -> None:
+        self.imports: dict[str, str] = {}
+        self.functions: dict[str, Function] = {}
+        self.classes: dict[str, cst.ClassDef] = {}
+        self.constants: dict[str, cst.BaseExpression] = {}
+
+    def block(self, body: object, prefix: str) -> None:
+        for statement in body if isinstance(body, (list, tuple)) else ():
+            self.statement(statement, prefix)
+
+    def statement(self, node: cst.CSTNode, prefix: str) -> None:
+        match node:
+            case cst.FunctionDef(name=cst.Name(value=name)):
+                self.functions[prefix + name] = node
+                self.nested_imports(node)
+                self.nested_functions(node, f"{prefix}{name}.")
+            case cst.ClassDef(name=cst.Name(value=name)):
+                self.classes[prefix + name] = node
+                self.block(node.body.body, f"{prefix}{name}.")
+            case cst.SimpleStatementLine(body=body):
+                for small in body:
+                    self.small_statement(small, prefix)
+            case cst.If(body=cst.IndentedBlock(body=body), orelse=orelse):
+                self.block(body, prefix)
+                if isinstance(orelse, cst.If):
+                    self.statement(orelse, prefix)
+                elif orelse is not None and isinstance(orelse.body, cst.IndentedBlock):
+                    self.block(orelse.body.body, prefix)
+            case cst.Try(body=cst.IndentedBlock(body=body), handlers=handlers):
+                for handler in reversed(handlers):
+                    self.block(handler.body.body, prefix)
+                self.block(body, prefix)
+            case cst.With(body=cst.IndentedBlock(body=body)):
+                self.block(body, prefix)
+
+    def nested_functions(self, function: Function, prefix: str) -> None:
+        for statement in function.body.body:
+            if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
+                self.statement(statement, prefix)
+
+    def nested_imports(self, function: Function) -> None:
+        """Imports inside functions count too, unless the module binds the name itself."""
+        for statement in function.body.body:
+            if isinstance(statement, cst.SimpleStatementLine):
+                for small in statement.body:
+                    if isinstance(small, (cst.Import, cst.ImportFrom)):
+                        outer = dict(self.imports)
+                        self.small_statement(small, "")
+                        self.imports.update(outer)
+
+    def small_statement(self, node: cst.CSTNode, prefix: str) -> None:
+        match node:
+            case cst.Import(names=names):
+                for alias in names:
+                    target = dotted(alias.name)
+                    if target is None:
+                        continue
+                    if alias.asname is not None and isinstance(alias.asname.name, cst.Name):
+                        self.imports[alias.asname.name.value] = target
+                    else:
+                        head = target.partition(".")[0]
+                        self.imports[head] = head
+            case cst.ImportFrom(names=names) if not isinstance(names, cst.ImportStar):
+                origin = "." * len(node.relative) + (dotted(node.module) if node.module else "" or "")  # type: ignore[operator]
+                for alias in names:
+                    name = dotted(alias.name)
+                    local = (
+                        alias.asname.name.value
+                        if alias.asname is not None and isinstance(alias.asname.name, cst.Name)
+                        else name
+                    )
+                    if name and local:
+                        separator = "" if not origin or origin.endswith(".") else "."
+                        self.imports[local] = f"{origin}{separator}{name}"
+            case cst.Assign(targets=targets, value=value):
+                for target in targets:
+                    if isinstance(target.target, cst.Name):
+                        self.constants[prefix + target.target.value] = value
+            case cst.AnnAssign(target=cst.Name(value=name), value=value) if value is not None:
+                self.constants[prefix + name] = value

@@ -1,0 +1,74 @@
+"""Source text for fixes: how a value can be written again at another place, if it still means the same there."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from losslint.semantics.graph import Graph, Op
+from losslint.semantics.values import Value
+
+_ATOMS = (cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.Integer, cst.Float, cst.SimpleString)
+
+
+def respell(graph: Graph, op: Op, value: Value) -> str | None:
+    """The text of a value's expression if, written at `op`, it would be the same value; None where unsure.
+
+    Every name in it must still be bound to what it was bound to, and it must stand in the same function.
+    """
+    site = value.origin.site
+    if site is None or not isinstance(site.node, cst.BaseExpression):
+        return _bound_name(op, value)
+    if value.origin.frame != op.origin.frame:
+        return None
+    maker = graph.op_of(value)
+    scope = maker.scope if maker is not None else op.scope
+    for name in _names(site.node):
+        if name in op.scope or name in scope:
+            here, there = op.scope.get(name), scope.get(name)
+            if here is None or there is None or here.key != there.key:
+                return _bound_name(op, value)
+    return without_parentheses(site.node, site.unit.code(site.node))
+
+
+def _bound_name(op: Op, value: Value) -> str | None:
+    """A name that is bound to the value where the operator runs."""
+    for name, bound in op.scope.items():
+        if bound.key == value.key:
+            return name
+    return None
+
+
+def _names(node: cst.CSTNode) -> set[str]:
+    if isinstance(node, cst.Name):
+        return {node.value}
+    if isinstance(node, cst.Attribute):
+        return _names(node.value)
+    return {name for child in node.children for name in _names(child)}
+
+
+def parenthesised(text: str) -> str:
+    """Text that can be followed by `.method()`: in parentheses unless it is a single primary expression."""
+    try:
+        node = cst.parse_expression(text)
+    except cst.ParserSyntaxError:
+        return f"({text})"
+    return text if isinstance(node, _ATOMS) or node.lpar else f"({text})"  # type: ignore[attr-defined]
+
+
+def without_parentheses(node: cst.BaseExpression, text: str) -> str:
+    """The text of an expression without the parentheses around it, to be used as an argument."""
+    inner = text
+    for _ in node.lpar:
+        inner = inner.strip().removeprefix("(").removesuffix(")")
+    return inner.strip()
+
+
+def excerpt(value: Value, limit: int = 40) -> str:
+    """What a person would call a value: its name, or its source text, shortened."""
+    if value.origin.name in ("parameter", "setting", "attribute") and value.origin.label:
+        return value.origin.label
+    site = value.origin.site
+    if site is None:
+        return value.origin.label or value.origin.name
+    text = " ".join(site.unit.code(site.node).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,81 @@
+"""The state of one execution path: names in scope, tests that hold, and what the path knows.
+
+A `State` is the interpreter's own, changed in place while one path runs; what it hands out (`scope`, `conditions`) is
+replaced, never mutated, so operators can keep references to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from losslint.semantics.graph import Call, Condition
+from losslint.semantics.values import Site, Value
+
+Assumption = tuple[object, ...]
+
+
+class State:
+    """One path through a function."""
+
+    __slots__ = ("assumptions", "calls", "conditions", "frame", "gradient_matters", "guards", "loops", "scope")
+
+    def __init__(self, frame: int = 0) -> None:
+        self.scope: Mapping[str, Value] = {}
+        self.conditions: tuple[Condition, ...] = ()
+        self.assumptions: Mapping[Assumption, bool] = {}
+        self.guards: frozenset[int] = frozenset()
+        self.gradient_matters = True
+        self.frame = frame
+        self.calls: tuple[Call, ...] = ()
+        self.loops: tuple[Site, ...] = ()
+
+    def fork(self) -> State:
+        """A second path that starts with everything this one knows."""
+        other = State(self.frame)
+        other.scope = self.scope
+        other.conditions = self.conditions
+        other.assumptions = self.assumptions
+        other.guards = self.guards
+        other.gradient_matters = self.gradient_matters
+        other.calls = self.calls
+        other.loops = self.loops
+        return other
+
+    def bind(self, name: str, value: Value) -> None:
+        """Give a name (or a `self.attribute`) a value."""
+        self.scope = {**self.scope, name: value}
+
+    def assume(self, assumption: Assumption, answer: bool) -> None:
+        """Remember the answer to a normalised test."""
+        self.assumptions = {**self.assumptions, assumption: answer}
+
+    def guard(self, keys: Iterable[int]) -> None:
+        """Remember that a comparison of these values decided the path."""
+        self.guards = self.guards | frozenset(keys)
+
+
+def join_states(states: Sequence[State], join: Callable[[Sequence[Value]], Value]) -> State:
+    """One state for several paths: equal names stay, others become a phi; only common knowledge is kept."""
+    first, *rest = states
+    if not rest:
+        return first
+    merged = first.fork()
+    scope: dict[str, Value] = {}
+    for name in dict.fromkeys(name for state in states for name in state.scope):
+        values = [state.scope[name] for state in states if name in state.scope]
+        scope[name] = values[0] if all(value is values[0] for value in values) else join(values)
+    merged.scope = scope
+    merged.guards = frozenset.intersection(*(state.guards for state in states))
+    merged.assumptions = {
+        key: answer
+        for key, answer in first.assumptions.items()
+        if all(state.assumptions.get(key) is answer for state in rest)
+    }
+    common = 0
+    while all(
+        common < len(state.conditions) and state.conditions[common] is first.conditions[common]
+        for state in states
+    ):
+        common += 1
+    merged.conditions = first.conditions[:common]
+    return merged

@@ -1,0 +1,284 @@
+"""Statements: how paths run, fork, join and end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from losslint.semantics.comprehensions import bind_target, element_of, looped_tensors, record_loop
+from losslint.semantics.expressions import _BINARY, arithmetic
+from losslint.semantics.graph import RETURN, Condition
+from losslint.semantics.machine import MAX_STATES
+from losslint.semantics.names import Function, dotted
+from losslint.semantics.state import State, join_states
+from losslint.semantics.truth import Test, read_test
+from losslint.semantics.values import Gradient, Kind, Origin, Value
+
+if TYPE_CHECKING:
+    from losslint.semantics.frame import Frame
+
+_NO_GRADIENT = frozenset({"torch.no_grad", "torch.inference_mode"})
+
+
+@dataclass
+class Flow:
+    """How the paths through a block ended: `falling` go on, `returned` left with a value, `broken` left a loop."""
+
+    falling: list[State]
+    returned: list[tuple[State, Value]] = field(default_factory=list)
+    broken: list[State] = field(default_factory=list)
+
+
+def run_function(frame: Frame, function: Function, state: State) -> Flow:
+    """Run a function's body; no_grad decorators are honoured."""
+    if any(_cuts_gradient(frame, decorator.decorator) for decorator in function.decorators):
+        state.gradient_matters = False
+    return run_suite(frame, function.body, [state])
+
+
+def run_suite(frame: Frame, suite: cst.BaseSuite, states: list[State]) -> Flow:
+    """Run an indented block, or the statements behind a colon."""
+    flow = Flow(list(states))
+    for statement in suite.body:
+        if not flow.falling:
+            break
+        following: list[State] = []
+        for state in flow.falling:
+            after = run_statement(frame, statement, state)
+            following.extend(after.falling)
+            flow.returned.extend(after.returned)
+            flow.broken.extend(after.broken)
+        flow.falling = _limited(frame, following)
+    return flow
+
+
+def _limited(frame: Frame, states: list[State]) -> list[State]:
+    """At most eight paths; paths that know the same are one."""
+    distinct: list[State] = []
+    for state in states:
+        if not any(_same(state, other) for other in distinct):
+            distinct.append(state)
+    if len(distinct) <= MAX_STATES:
+        return distinct
+    return [*distinct[: MAX_STATES - 1], join_states(distinct[MAX_STATES - 1 :], frame.machine.phi)]
+
+
+def _same(left: State, right: State) -> bool:
+    """Two paths that bind the same values and are guarded alike need to be run only once."""
+    if left.scope is not right.scope:
+        if left.scope.keys() != right.scope.keys():
+            return False
+        if any(value.key != right.scope[name].key for name, value in left.scope.items()):
+            return False
+    if left.guards != right.guards or left.gradient_matters is not right.gradient_matters:
+        return False
+    right.assumptions = {
+        key: answer for key, answer in right.assumptions.items() if left.assumptions.get(key) is answer
+    }
+    return True
+
+
+def run_statement(frame: Frame, node: cst.CSTNode, state: State) -> Flow:
+    """Run one statement on one path."""
+    match node:
+        case cst.SimpleStatementLine(body=body):
+            flow = Flow([state])
+            for small in body:
+                if flow.falling:
+                    _small(frame, small, state, flow)
+            return flow
+        case cst.If():
+            return _if(frame, node, state)
+        case cst.For():
+            return _for(frame, node, state)
+        case cst.While():
+            return _while(frame, node, state)
+        case cst.With(items=items, body=body):
+            return _with(frame, items, body, state)
+        case cst.Try():
+            return _try(frame, node, state)
+        case cst.FunctionDef(name=cst.Name(value=name)):
+            origin = Origin("local_function", site=frame.site(node), label=name)
+            state.bind(name, Value(frame.machine.fresh(), Kind.FUNCTION, origin=origin))
+    return Flow([state])
+
+
+def _small(frame: Frame, node: cst.CSTNode, state: State, flow: Flow) -> None:
+    match node:
+        case cst.Assign(targets=targets, value=value):
+            made = frame.evaluate(value, state)
+            for target in targets:
+                _assign(frame, target.target, made, state)
+        case cst.AnnAssign(target=target, value=value) if value is not None:
+            _assign(frame, target, frame.evaluate(value, state), state)
+        case cst.AugAssign(target=target, operator=operator, value=value):
+            _augmented(frame, node, target, operator, value, state)
+        case cst.Expr(value=value):
+            frame.evaluate(value, state)
+        case cst.Return(value=value):
+            made = frame.evaluate(value, state) if value is not None else frame.machine.constant(None)
+            origin = Origin(RETURN, (made,), site=frame.site(node), frame=state.frame)
+            frame.machine.emit(made.with_(origin=origin), state)
+            flow.falling = []
+            flow.returned.append((state, made))
+        case cst.Raise():
+            flow.falling = []
+        case cst.Break() | cst.Continue():
+            flow.falling = []
+            flow.broken.append(state)
+        case cst.Assert(test=condition):
+            _assert(frame, node, condition, state)
+
+
+def _assign(frame: Frame, target: cst.BaseExpression, value: Value, state: State) -> None:
+    if isinstance(target, cst.Attribute) and target.attr.value == "requires_grad" and value.constant is True:
+        receiver = frame.evaluate(target.value, state)
+        made = receiver.with_(
+            key=frame.machine.fresh(),
+            origin=Origin("requires_grad_", (receiver,), site=frame.site(target), frame=state.frame),
+        )
+        frame.machine.emit(made, state)
+        bind_target(frame, target.value, made, state)
+        return
+    bind_target(frame, target, value, state)
+
+
+def _augmented(
+    frame: Frame,
+    node: cst.AugAssign,
+    target: cst.BaseExpression,
+    operator: cst.BaseAugOp,
+    value: cst.BaseExpression,
+    state: State,
+) -> None:
+    left = frame.evaluate(target, state)
+    right = frame.evaluate(value, state)
+    name = _BINARY.get(type(operator), "")
+    made = arithmetic(frame, name, left, right, node, state)
+    bind_target(frame, target, made.with_(alias=left.alias), state)
+
+
+def _assert(frame: Frame, node: cst.Assert, condition: cst.BaseExpression, state: State) -> None:
+    test = read_test(frame.machine, frame.evaluate, condition, state)
+    if test.tensors:
+        frame.branch(test.tensors, node, state, "assert")
+    test.apply(state, True)
+
+
+def _if(frame: Frame, node: cst.If, state: State) -> Flow:
+    test = read_test(frame.machine, frame.evaluate, node.test, state)
+    flow = Flow([])
+    if test.known is None and test.tensors:
+        frame.branch(test.tensors, node, state, "if")
+    for answer, suite in ((True, node.body), (False, node.orelse)):
+        if test.known is not None and test.known is not answer:
+            continue
+        path = state.fork() if test.known is None else state
+        _enter(frame, path, test, answer, node)
+        after = _branch(frame, suite, path)
+        flow.falling.extend(after.falling)
+        flow.returned.extend(after.returned)
+        flow.broken.extend(after.broken)
+    return flow
+
+
+def _enter(frame: Frame, path: State, test: Test, answer: bool, node: cst.CSTNode) -> None:
+    test.apply(path, answer)
+    if test.known is None:
+        condition = Condition(test.value, answer, frame.site(node), not test.tensors)
+        path.conditions = (*path.conditions, condition)
+
+
+def _branch(frame: Frame, suite: cst.CSTNode | None, state: State) -> Flow:
+    match suite:
+        case None:
+            return Flow([state])
+        case cst.If():
+            return _if(frame, suite, state)
+        case cst.Else(body=body):
+            return run_suite(frame, body, [state])
+        case cst.IndentedBlock() | cst.SimpleStatementSuite():
+            return run_suite(frame, suite, [state])
+    return Flow([state])
+
+
+def _for(frame: Frame, node: cst.For, state: State) -> Flow:
+    iterated = frame.evaluate(node.iter, state)
+    tensors = looped_tensors(iterated)
+    if tensors:
+        record_loop(frame, tensors, node, state, "for")
+    body = state.fork()
+    body.loops = (*state.loops, frame.site(node))
+    bind_target(frame, node.target, element_of(frame, iterated, node.iter, body), body)
+    return _loop(frame, node.body, state, body)
+
+
+def _while(frame: Frame, node: cst.While, state: State) -> Flow:
+    test = read_test(frame.machine, frame.evaluate, node.test, state)
+    if test.tensors:
+        frame.branch(test.tensors, node, state, "while")
+    body = state.fork()
+    body.loops = (*state.loops, frame.site(node))
+    test.apply(body, True)
+    return _loop(frame, node.body, state, body)
+
+
+def _loop(frame: Frame, suite: cst.BaseSuite, before: State, body: State) -> Flow:
+    """A loop runs no time or once more: what it changes becomes a phi."""
+    after = run_suite(frame, suite, [body])
+    ends = [before, *after.falling, *after.broken]
+    joined = join_states(ends, frame.machine.phi)
+    joined.loops = before.loops
+    joined.conditions = before.conditions
+    joined.assumptions = before.assumptions
+    return Flow([joined], after.returned)
+
+
+def _with(frame: Frame, items: Sequence[cst.WithItem], body: cst.BaseSuite, state: State) -> Flow:
+    outside = state.gradient_matters
+    for item in items:
+        if _cuts_gradient(frame, item.item):
+            state.gradient_matters = False
+        elif _enables_gradient(frame, item.item):
+            state.gradient_matters = True
+        value = frame.evaluate(item.item, state)
+        if item.asname is not None:
+            bind_target(frame, item.asname.name, value, state)
+    flow = run_suite(frame, body, [state])
+    for end in [*flow.falling, *flow.broken, *(end for end, _ in flow.returned)]:
+        end.gradient_matters = outside
+    return flow
+
+
+def _cuts_gradient(frame: Frame, node: cst.BaseExpression) -> bool:
+    if isinstance(node, cst.Call):
+        qualified = frame.unit.qualified(node.func) or dotted(node.func)
+        if qualified == "torch.set_grad_enabled":
+            return bool(node.args) and isinstance(node.args[0].value, cst.Name) and node.args[0].value.value == "False"
+        return qualified in _NO_GRADIENT
+    return frame.unit.qualified(node) in _NO_GRADIENT
+
+
+def _enables_gradient(frame: Frame, node: cst.BaseExpression) -> bool:
+    return isinstance(node, cst.Call) and frame.unit.qualified(node.func) == "torch.enable_grad"
+
+
+def _try(frame: Frame, node: cst.Try, state: State) -> Flow:
+    before = state.fork()
+    flow = run_suite(frame, node.body, [state])
+    for handler in node.handlers:
+        handled = run_suite(frame, handler.body, [before.fork()])
+        flow.falling.extend(handled.falling)
+        flow.returned.extend(handled.returned)
+    flow.falling = _limited(frame, flow.falling)
+    if node.finalbody is not None and flow.falling:
+        final = run_suite(frame, node.finalbody.body, flow.falling)
+        final.returned = [*flow.returned, *final.returned]
+        return final
+    return flow
+
+
+__all__ = ["Flow", "Gradient", "run_function", "run_suite"]

@@ -1,0 +1,145 @@
+"""Subscripts: elements of sequences and mappings, sizes of shapes, and indexing of tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from losslint.semantics.state import State
+from losslint.semantics.values import DType, Kind, Origin, Reduced, Reduction, Value
+from losslint.semantics.zeros import chain, closure
+
+if TYPE_CHECKING:
+    from losslint.semantics.frame import Frame
+
+
+def subscript(frame: Frame, node: cst.Subscript, state: State) -> Value:
+    """`value[index]`."""
+    receiver = frame.evaluate(node.value, state)
+    indices = [_index(frame, element.slice, state) for element in node.slice]
+    if receiver.kind is Kind.SHAPE:
+        return _size(frame, node, receiver, indices)
+    if isinstance(receiver.elements, tuple) and len(indices) == 1:
+        found = _element(frame, receiver, receiver.elements, indices[0], node)
+        if found is not None:
+            return found
+    if isinstance(receiver.elements, dict) and len(indices) == 1 and isinstance(indices[0], Value):
+        named = receiver.elements.get(str(indices[0].constant))
+        if named is not None:
+            return named
+    if receiver.kind in (Kind.TENSOR, Kind.UNKNOWN) and (receiver.is_tensor or _tensor_like(indices)):
+        if not receiver.is_tensor:
+            frame.learn(receiver, Kind.TENSOR)
+        return select(frame, node, receiver, indices, state)
+    return frame.machine.unknown(node, frame.unit, (receiver,))
+
+
+def _index(frame: Frame, part: cst.BaseSlice, state: State) -> Value | cst.Slice:
+    if isinstance(part, cst.Index):
+        return frame.evaluate(part.value, state)
+    assert isinstance(part, cst.Slice)
+    for bound in (part.lower, part.upper, part.step):
+        if bound is not None:
+            frame.evaluate(bound, state)
+    return part
+
+
+def _tensor_like(indices: list[Value | cst.Slice]) -> bool:
+    """Several indices, a mask or a None: only tensors and arrays take those."""
+    if len(indices) > 1:
+        return True
+    return isinstance(indices[0], Value) and (indices[0].is_tensor or indices[0].kind is Kind.NONE)
+
+
+def _size(frame: Frame, node: cst.Subscript, receiver: Value, indices: list[Value | cst.Slice]) -> Value:
+    index = indices[0]
+    label = repr(index.constant) if isinstance(index, Value) else "slice"
+    origin = Origin("size", receiver.origin.operands, site=frame.site(node), label=label)
+    key = frame.machine.number("size", receiver.key, label)
+    kind = Kind.NUMBER if isinstance(index, Value) else Kind.SHAPE
+    tensor = receiver.origin.operands[0] if receiver.origin.operands else None
+    selected = tensor is not None and is_selection(tensor) and label == "0"
+    zero = tensor.zero if selected and tensor is not None else None
+    return Value(key, kind, origin=origin, rank=0, zero=zero)
+
+
+def is_selection(value: Value) -> bool:
+    """Whether the number of elements of a tensor depends on a mask."""
+    return value.origin.name in ("masked_select", "nonzero", "argwhere") or (
+        value.origin.name == "getitem" and value.origin.label == "mask"
+    )
+
+
+def _element(
+    frame: Frame, receiver: Value, elements: tuple[Value, ...], index: Value | cst.Slice, node: cst.Subscript
+) -> Value | None:
+    if isinstance(index, Value) and isinstance(index.constant, int) and index.has_constant:
+        if -len(elements) <= index.constant < len(elements):
+            return elements[index.constant]
+        return None
+    if isinstance(index, cst.Slice):
+        return receiver.with_(key=frame.machine.fresh(), elements=None)
+    return frame.machine.phi(elements, node, frame.unit) if elements else None
+
+
+def select(
+    frame: Frame, node: cst.Subscript, receiver: Value, indices: list[Value | cst.Slice], state: State
+) -> Value:
+    """Indexing of a tensor, recorded as `getitem` with the label "mask" for boolean masks."""
+    values = [index for index in indices if isinstance(index, Value)]
+    masks = [value for value in values if value.is_tensor and value.dtype is DType.BOOL]
+    label = "mask" if masks else "index"
+    rank = _selected_rank(receiver, indices, masks)
+    zero = receiver.zero
+    if zero is not None and masks:
+        asked = closure(masks[0])
+        if any(value.key in asked for value in chain(receiver)):
+            zero = None  # x[x > 0] holds no zeros any more
+    origin = Origin("getitem", (receiver, *values), site=frame.site(node), label=label, frame=state.frame)
+    made = receiver.with_(
+        key=frame.machine.number("getitem", receiver.key, *(_index_key(frame, index) for index in indices)),
+        kind=Kind.TENSOR,
+        origin=origin,
+        rank=rank,
+        shape=None,
+        reduction=_selected_reduction(receiver, indices, rank),
+        alias=frozenset() if masks else receiver.alias,
+        zero=zero,
+        constant=None,
+        has_constant=False,
+        elements=None,
+    )
+    return frame.machine.emit(made, state)
+
+
+def _index_key(frame: Frame, index: Value | cst.Slice) -> int:
+    return index.key if isinstance(index, Value) else frame.machine.number("slice", frame.unit.code(index))
+
+
+def _selected_rank(receiver: Value, indices: list[Value | cst.Slice], masks: list[Value]) -> int | None:
+    if receiver.rank is None:
+        return None
+    if masks:
+        return 1 if masks[0].rank == receiver.rank else None
+    rank = receiver.rank
+    for index in indices:
+        if isinstance(index, cst.Slice):
+            continue
+        if index.kind is Kind.NONE:
+            rank += 1
+        elif index.kind is Kind.NUMBER:
+            rank -= 1
+        elif index.constant is not ... or not index.has_constant:
+            return None
+    return rank
+
+
+def _selected_reduction(receiver: Value, indices: list[Value | cst.Slice], rank: int | None) -> Reduction:
+    """An element taken by a number may be a scalar; a slice or a mask leaves elements."""
+    if receiver.reduction.kind not in (Reduced.NONE, Reduced.PARTIAL) or rank == 0:
+        return Reduction()
+    numbers = [index for index in indices if isinstance(index, Value) and index.kind is not Kind.NONE]
+    if any(not index.is_tensor for index in numbers if index.constant is not ...) and rank is None:
+        return receiver.reduction if len(numbers) < len(indices) else Reduction()
+    return receiver.reduction

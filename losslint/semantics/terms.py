@@ -1,0 +1,100 @@
+"""The terms of a returned loss, and which of them no gradient reaches, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.values import Gradient, Kind, Role, Value
+
+DEAD = (Gradient.ZERO, Gradient.CUT)
+_SUMS = frozenset({"add", "sub", "neg", "phi", "python_sum", "comprehension", "sequence", "stack"})
+_SCALINGS = frozenset({"mul", "div", "mean", "sum", "pow", "relu", "clamp", "clamp_min", "squeeze", "view", "reshape"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeadTerm:
+    """A term of a return whose gradient is gone: `whole` if nothing else is returned; `culprits` took it."""
+
+    returned: Op
+    term: Value
+    whole: bool
+    culprits: tuple[Value, ...]
+    siblings: tuple[Value, ...]
+
+
+def returned_values(op: Op) -> tuple[Value, ...]:
+    """The loss among what a RETURN gives: of a mapping the entries named loss, of a tuple its first element."""
+    value = op.operands[0]
+    if isinstance(value.elements, dict):
+        losses = tuple(each for name, each in value.elements.items() if "loss" in name.lower())
+        return losses
+    if isinstance(value.elements, tuple) and value.elements:
+        return value.elements[:1]
+    return (value,)
+
+
+def terms(value: Value) -> Iterator[Value]:
+    """The summands of a value, through additions, joins and scaling by what carries no gradient."""
+    seen: set[int] = set()
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        if current.key in seen:
+            continue
+        seen.add(current.key)
+        operands = [each for each in current.origin.operands if each.kind is not Kind.NONE]
+        name = current.origin.name
+        if name in _SUMS and operands:
+            pending.extend(operands)
+        elif name in _SCALINGS and operands and all(_is_factor(each) for each in operands[1:]):
+            pending.append(operands[0])
+        elif name == "mul" and len(operands) == 2 and _is_factor(operands[0]):
+            pending.append(operands[1])
+        else:
+            yield current
+
+
+def _is_factor(value: Value) -> bool:
+    if value.gradient is not Gradient.NEUTRAL:
+        return False
+    return value.kind in (Kind.NUMBER, Kind.BOOL, Kind.SEQUENCE) or value.role is Role.CONFIG
+
+
+def dead_terms(graph: Graph) -> Iterator[DeadTerm]:
+    """Every term of a returned loss that carried a gradient once and does not any more."""
+    for op in graph.returns:
+        if not op.gradient_matters and op.operands[0].gradient is not Gradient.CUT:
+            continue
+        for value in returned_values(op):
+            found = list(terms(value))
+            alive = [term for term in found if term.gradient is Gradient.CARRIES]
+            for term in found:
+                if term.gradient in DEAD:
+                    others = tuple(other for other in found if other is not term)
+                    yield DeadTerm(op, term, not alive, culprits(term), others)
+
+
+def culprits(term: Value) -> tuple[Value, ...]:
+    """The values at which the gradient ended: they carry none, but something they are made of does."""
+    return tuple(
+        value
+        for value in ancestors([term])
+        if value.gradient in DEAD and any(operand.gradient is Gradient.CARRIES for operand in inputs(value))
+    )
+
+
+def inputs(value: Value) -> tuple[Value, ...]:
+    """What a value is made of, the members of literal sequences included."""
+    found: list[Value] = []
+    for operand in value.origin.operands:
+        found.append(operand)
+        if isinstance(operand.elements, tuple):
+            found.extend(operand.elements)
+    return tuple(found)
+
+
+def comes_from_prediction(value: Value) -> bool:
+    """Whether a parameter with the role of a prediction is among what a value is computed from."""
+    return any(each.origin.name == "parameter" and each.role is Role.PREDICTION for each in ancestors([value]))

@@ -1,0 +1,257 @@
+"""What one operator does to what is known: the result's range, gradient, shape, dtype, device, alias and zero witness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from losslint.semantics import intervals
+from losslint.semantics.machine import Machine, strongest_gradient
+from losslint.semantics.operators import GradientClass, Interval, Operator, Shape
+from losslint.semantics.shapes import pointwise_operands, shape_facts
+from losslint.semantics.state import State
+from losslint.semantics.values import (
+    EVERYTHING,
+    Device,
+    DType,
+    Gradient,
+    Kind,
+    Origin,
+    Role,
+    Site,
+    Value,
+)
+from losslint.semantics.zeros import zero_witness
+
+PASS_RANGE = frozenset(
+    "gather take_along_dim index_select masked_select select narrow topk sort amax amin max min mean nanmean median mode "
+    "kthvalue cummax cummin diagonal cat stack masked_fill dropout index_put where".split()
+)
+_BOUNDED_SUMS = frozenset({"sum", "nansum", "cumsum", "trace", "prod", "cumprod"})
+_NUMBERS = frozenset({"item", "numel", "size_dim", "dim", "len"})
+
+
+def apply_operator(
+    machine: Machine,
+    state: State,
+    operator: Operator,
+    arguments: Mapping[str, Value],
+    positional: Sequence[Value],
+    site: Site | None,
+) -> Value:
+    """The value an operator makes of its bound arguments, recorded on the path.
+
+    Operators with several outputs give a sequence with one element an output.
+    """
+    operands = tuple(value for value in arguments.values() if value.kind is not Kind.NONE)
+    origin = Origin(operator.name, operands, arguments, site, frame=state.frame)
+    key = _key(machine, operator, arguments)
+    shape = shape_facts(operator, arguments, positional)
+    made = Value(
+        key=key,
+        kind=_kind(operator),
+        interval=_interval(operator, arguments),
+        origin=origin,
+        gradient=_gradient(operator, arguments, state),
+        rank=shape.rank,
+        reduction=shape.reduction,
+        dtype=_dtype(operator, arguments),
+        device=_device(operator, operands),
+        alias=_alias(operator, operands),
+    )
+    if operands and all(value.role is Role.CONFIG or value.has_constant for value in operands):
+        return machine.emit(made.with_(role=Role.CONFIG), state)  # settings are chosen, not computed: no witness
+    passes = operator.shape in (Shape.VIEW, Shape.CAST, Shape.RESHAPE_COPY)
+    made = made.with_(zero=zero_witness(operator.name, passes, arguments, made.interval, made))
+    if has_several_outputs(operator, arguments):
+        return _outputs(machine, state, operator, made)
+    return machine.emit(made, state)
+
+
+def has_several_outputs(operator: Operator, arguments: Mapping[str, Value]) -> bool:
+    """Whether this call gives a tuple: `max` and `min` do only with a dim."""
+    needs = operator.outputs_need
+    return bool(operator.outputs) and (needs is None or (needs in arguments and arguments[needs].kind is not Kind.NONE))
+
+
+def _outputs(machine: Machine, state: State, operator: Operator, made: Value) -> Value:
+    elements = []
+    for position, name in enumerate(operator.outputs):
+        differentiable = operator.differentiable_outputs[position]
+        gradient = made.gradient
+        if not differentiable and gradient in (Gradient.CARRIES, Gradient.ZERO):
+            gradient = Gradient.ZERO
+        origin = Origin(made.origin.name, made.origin.operands, made.origin.keywords, made.origin.site, name, state.frame)
+        elements.append(
+            made.with_(
+                key=machine.number("output", position, made.key),
+                origin=origin,
+                gradient=gradient,
+                dtype=made.dtype if differentiable else DType.INT,
+                interval=made.interval if differentiable else intervals.POSITIVE,
+                zero=made.zero if differentiable else None,
+            )
+        )
+    for element in elements:
+        machine.emit(element, state)
+    return made.with_(kind=Kind.SEQUENCE, elements=tuple(elements), zero=None)
+
+
+def _key(machine: Machine, operator: Operator, arguments: Mapping[str, Value]) -> int:
+    if operator.random:
+        return machine.fresh()
+    return machine.number(operator.name, *((name, value.key) for name, value in arguments.items()))
+
+
+def _kind(operator: Operator) -> Kind:
+    if operator.name in ("item", "numel", "dim", "equal", "allclose", "is_floating_point"):
+        return Kind.NUMBER
+    if operator.name in ("tolist", "numpy"):
+        return Kind.OBJECT
+    if operator.name in ("size", "shape"):
+        return Kind.SHAPE
+    return Kind.OBJECT if operator.shape is Shape.META else Kind.TENSOR
+
+
+def _gradient(operator: Operator, arguments: Mapping[str, Value], state: State) -> Gradient:
+    skipped = {"condition"} if operator.name == "where" else set()
+    skipped |= {"index", "mask", "dim"} if operator.shape is Shape.SELECT or operator.name == "masked_fill" else set()
+    flowing = strongest_gradient([value.gradient for name, value in arguments.items() if name not in skipped])
+    if flowing is Gradient.NEUTRAL:
+        return flowing
+    if operator.name in ("detach", "item", "tolist", "numpy") or operator.shape is Shape.META:
+        return flowing if flowing is Gradient.ZERO else Gradient.CUT
+    if operator.gradient is not GradientClass.DIFFERENTIABLE:
+        return Gradient.ZERO if flowing in (Gradient.CARRIES, Gradient.ZERO) else flowing
+    if operator.shape is Shape.FACTORY:
+        return Gradient.NEUTRAL if operator.name.endswith("_like") else Gradient.CUT
+    if operator.shape is Shape.CAST and operator.dtype in ("bool", "int"):
+        return Gradient.ZERO
+    if not state.gradient_matters and flowing is Gradient.CARRIES:
+        return Gradient.CUT
+    return flowing
+
+
+def _dtype(operator: Operator, arguments: Mapping[str, Value]) -> DType:
+    first = next(iter(arguments.values()), None)
+    if operator.name in _CAST_DTYPES:
+        return _CAST_DTYPES[operator.name]
+    if operator.dtype in ("bool", "int"):
+        return DType.BOOL if operator.dtype == "bool" else DType.INT
+    known = first.dtype if first is not None else DType.UNKNOWN
+    if operator.dtype == "float":
+        return known if known in (DType.HALF, DType.FLOAT, DType.DOUBLE) else DType.FLOAT
+    if operator.shape is Shape.POINTWISE:
+        present = {value.dtype for value in pointwise_operands(operator, arguments) if value.kind is not Kind.NUMBER}
+        return known if len(present) == 1 else DType.UNKNOWN
+    return known
+
+
+_CAST_DTYPES = {
+    "float": DType.FLOAT,
+    "half": DType.HALF,
+    "bfloat16": DType.HALF,
+    "double": DType.DOUBLE,
+    "long": DType.INT,
+    "int": DType.INT,
+    "bool": DType.BOOL,
+}
+
+
+def _device(operator: Operator, operands: Sequence[Value]) -> Device:
+    if any(value.device is Device.INPUT for value in operands):
+        return Device.INPUT
+    if operator.shape is Shape.FACTORY and not operator.name.endswith("_like"):
+        return Device.DEFAULT
+    return Device.UNKNOWN
+
+
+def _alias(operator: Operator, operands: Sequence[Value]) -> frozenset[str]:
+    views = operator.shape is Shape.VIEW or operator.name in ("detach", "to", "float", "contiguous")
+    return operands[0].alias if views and operands else frozenset()
+
+
+def _interval(operator: Operator, arguments: Mapping[str, Value]) -> Interval:
+    operands = list(arguments.values())
+    if not operands:
+        return operator.result or EVERYTHING
+    first = operands[0]
+    if operator.name in _ARITHMETIC and len(operands) > 1:
+        return _ARITHMETIC[operator.name](operands)
+    if operator.name in ("clamp", "clamp_min", "clamp_max"):
+        return _clamped(operator.name, arguments)
+    if operator.name in ("cat", "stack"):
+        members = first.elements if isinstance(first.elements, tuple) else ()
+        return intervals.hull(*(member.interval for member in members)) if members else EVERYTHING
+    if operator.name in ("where", "masked_fill"):
+        branches = [arguments[name] for name in ("input", "self", "other", "value") if name in arguments]
+        return intervals.hull(*(branch.interval for branch in branches)) if len(branches) > 1 else EVERYTHING
+    if operator.monotone is not None and operator.evaluate is not None:
+        return _endpoints(operator, first.interval)
+    if operator.result is not None:
+        return operator.result
+    if operator.shape in (Shape.VIEW, Shape.CAST, Shape.RESHAPE_COPY) or operator.name in PASS_RANGE:
+        return first.interval if operator.name not in ("bool",) else Interval(0.0, 1.0)
+    if operator.name in _BOUNDED_SUMS and first.interval.low >= 0:
+        return Interval(0.0, float("inf"))
+    return EVERYTHING
+
+
+def _endpoints(operator: Operator, interval: Interval) -> Interval:
+    assert operator.evaluate is not None
+    ends = [operator.evaluate(interval.low), operator.evaluate(interval.high)]
+    low, high = min(ends), max(ends)
+    return EVERYTHING if low != low or high != high else Interval(low, high)
+
+
+def _clamped(name: str, arguments: Mapping[str, Value]) -> Interval:
+    operands = list(arguments.values())
+    low = arguments.get("min")
+    high = arguments.get("max")
+    if name == "clamp_min" and low is None and len(operands) > 1:
+        low = operands[1]
+    if name == "clamp_max" and high is None and len(operands) > 1:
+        high = operands[1]
+    return intervals.clamp(
+        operands[0].interval,
+        None if low is None or low.kind is Kind.NONE else low.interval,
+        None if high is None or high.kind is Kind.NONE else high.interval,
+    )
+
+
+def _product(operands: Sequence[Value]) -> Interval:
+    left, right = operands[:2]
+    if left.key == right.key:
+        return intervals.POSITIVE
+    return intervals.multiply(left.interval, right.interval)
+
+
+def _difference(operands: Sequence[Value]) -> Interval:
+    left, right = operands[:2]
+    peak = _without_detach(right)
+    if peak.origin.name in ("amax", "max", "logsumexp") and peak.origin.operands:
+        if _without_detach(peak.origin.operands[0]).key == left.key:
+            return Interval(float("-inf"), 0.0)
+    return intervals.add(left.interval, intervals.negate(right.interval))
+
+
+def _without_detach(value: Value) -> Value:
+    return value.origin.operands[0] if value.origin.name == "detach" else value
+
+
+_ARITHMETIC = {
+    "add": lambda operands: intervals.add(operands[0].interval, operands[1].interval),
+    "sub": _difference,
+    "rsub": lambda operands: _difference(operands[1::-1]),
+    "mul": _product,
+    "div": lambda operands: intervals.divide(operands[0].interval, operands[1].interval),
+    "pow": lambda operands: intervals.power(operands[0].interval, operands[1]),
+    "float_power": lambda operands: intervals.power(operands[0].interval, operands[1]),
+    "maximum": lambda operands: Interval(
+        max(operands[0].interval.low, operands[1].interval.low),
+        max(operands[0].interval.high, operands[1].interval.high),
+    ),
+    "minimum": lambda operands: Interval(
+        min(operands[0].interval.low, operands[1].interval.low),
+        min(operands[0].interval.high, operands[1].interval.high),
+    ),
+}

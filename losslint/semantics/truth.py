@@ -1,0 +1,228 @@
+"""Tests: what a condition asks, whether it is decided by configuration or by a tensor, and what each answer says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import libcst as cst
+
+from losslint.semantics.machine import Machine
+from losslint.semantics.state import Assumption, State
+from losslint.semantics.values import Kind, Value
+from losslint.semantics.zeros import closure
+
+Evaluate = Callable[[cst.BaseExpression, State], Value]
+Atom = tuple[Assumption, bool]
+
+_COMPARISONS: dict[type, str] = {
+    cst.Equal: "eq",
+    cst.NotEqual: "ne",
+    cst.LessThan: "lt",
+    cst.LessThanEqual: "le",
+    cst.GreaterThan: "gt",
+    cst.GreaterThanEqual: "ge",
+    cst.Is: "is",
+    cst.IsNot: "is not",
+    cst.In: "in",
+    cst.NotIn: "not in",
+}
+_FLIPPED = {"ne": "eq", "is not": "is", "not in": "in"}
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A condition: its value; the answer where it is known; what holds if it is true, and if it is false.
+
+    `tensors` are the tensor values whose truth Python asks for; `guarded` the keys of the values it compares.
+    """
+
+    value: Value
+    known: bool | None = None
+    if_true: tuple[Atom, ...] = ()
+    if_false: tuple[Atom, ...] = ()
+    tensors: tuple[Value, ...] = ()
+    guarded: frozenset[int] = frozenset()
+
+    def inverted(self) -> Test:
+        """The test of `not` this."""
+        known = None if self.known is None else not self.known
+        return Test(self.value, known, self.if_false, self.if_true, self.tensors, self.guarded)
+
+    def apply(self, state: State, answer: bool) -> None:
+        """Tell a path which way it went."""
+        for assumption, holds in self.if_true if answer else self.if_false:
+            state.assume(assumption, holds)
+        state.guard(self.guarded)
+
+
+def comparison_name(operator: cst.BaseCompOp) -> str:
+    """`eq`, `lt`, `is not`... for a comparison token."""
+    return _COMPARISONS[type(operator)]
+
+
+def read_test(machine: Machine, evaluate: Evaluate, node: cst.BaseExpression, state: State) -> Test:
+    """What a condition asks on this path."""
+    match node:
+        case cst.UnaryOperation(operator=cst.Not(), expression=inner):
+            return read_test(machine, evaluate, inner, state).inverted()
+        case cst.BooleanOperation(left=left, operator=operator, right=right):
+            return _both(
+                read_test(machine, evaluate, left, state),
+                read_test(machine, evaluate, right, state),
+                isinstance(operator, cst.And),
+            )
+        case cst.Comparison(left=left, comparisons=[target]):
+            return _compared(machine, evaluate, node, left, target, state)
+        case cst.Call(func=cst.Name(value="bool"), args=[argument]):
+            return read_test(machine, evaluate, argument.value, state)
+        case cst.Call(func=cst.Name(value="isinstance"), args=[subject, expected]):
+            return _instance(machine, evaluate(subject.value, state), expected.value, state, evaluate(node, state))
+    return truthiness(evaluate(node, state), state)
+
+
+def truthiness(value: Value, state: State) -> Test:
+    """The test of a value by itself."""
+    assumption: Assumption = ("truth", value.key)
+    known = state.assumptions.get(assumption)
+    if value.kind is Kind.NONE:
+        known = False
+    elif value.has_constant and not value.is_default:
+        known = bool(value.constant)
+    elif value.kind in (Kind.MODULE, Kind.FUNCTION, Kind.CLASS):
+        known = True
+    if known is None and state.assumptions.get(("none", value.key)) is True:
+        known = False
+    holds: tuple[Atom, ...] = ((assumption, True), (("none", value.key), False))
+    asked = tensors_behind(value)
+    return Test(value, known, holds, ((assumption, False),), asked, closure(value))
+
+
+def tensors_behind(value: Value) -> tuple[Value, ...]:
+    """The tensors whose data decides a Python truth value: the value itself, or what `.item()` was called on."""
+    if value.is_tensor:
+        return (value,)
+    if value.kind in (Kind.NUMBER, Kind.BOOL) and value.origin.name in _DATA_DEPENDENT:
+        return tuple(each for each in value.origin.operands if each.is_tensor)
+    if value.kind is Kind.BOOL and value.origin.name == "compared" and value.origin.label in _ORDERINGS:
+        return tuple(each for operand in value.origin.operands for each in tensors_behind(operand))
+    if value.origin.name in _ARITHMETIC and value.kind is Kind.NUMBER:
+        return tuple(each for operand in value.origin.operands for each in tensors_behind(operand))
+    return ()
+
+
+_DATA_DEPENDENT = frozenset({"item", "float", "int", "bool", "equal", "allclose"})
+_ORDERINGS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
+_ARITHMETIC = frozenset({"add", "sub", "mul", "div", "neg", "abs"})
+
+
+def _both(left: Test, right: Test, conjunction: bool) -> Test:
+    """left and right; left or right is its mirror image."""
+    if not conjunction:
+        return _both(left.inverted(), right.inverted(), True).inverted()
+    known: bool | None = None
+    if left.known is False or right.known is False:
+        known = False
+    elif left.known is True:
+        known = right.known
+    if_false: tuple[Atom, ...] = ()
+    if left.known is True:
+        if_false = right.if_false
+    elif right.known is True:
+        if_false = left.if_false
+    return Test(
+        right.value if left.known is True else left.value,
+        known,
+        left.if_true + right.if_true,
+        if_false,
+        left.tensors if right.known is not None else left.tensors + right.tensors,
+        left.guarded | right.guarded,
+    )
+
+
+def _compared(
+    machine: Machine,
+    evaluate: Evaluate,
+    node: cst.Comparison,
+    left_node: cst.BaseExpression,
+    target: cst.ComparisonTarget,
+    state: State,
+) -> Test:
+    name = comparison_name(target.operator)
+    positive = _FLIPPED.get(name, name)
+    left = evaluate(left_node, state)
+    right = evaluate(target.comparator, state)
+    if positive == "is":
+        test = _identity(left, right, state, evaluate(node, state))
+    elif positive == "in":
+        test = _membership(left, right, state, evaluate(node, state))
+    elif positive == "eq":
+        test = _equality(left, right, state, evaluate(node, state))
+    else:
+        return truthiness(evaluate(node, state), state)
+    return test if name == positive else test.inverted()
+
+
+def _identity(left: Value, right: Value, state: State, value: Value) -> Test:
+    if right.kind is not Kind.NONE:
+        return Test(value, None, ((("is", left.key, right.key), True),), ((("is", left.key, right.key), False),))
+    assumption: Assumption = ("none", left.key)
+    known = state.assumptions.get(assumption)
+    if left.kind is Kind.NONE and not left.is_default:
+        known = True
+    elif left.kind not in (Kind.UNKNOWN, Kind.NONE) and not left.is_default and left.origin.name != "parameter":
+        known = False
+    elif state.assumptions.get(("truth", left.key)) is True:
+        known = False
+    return Test(value, known, ((assumption, True),), ((assumption, False),))
+
+
+def _equality(left: Value, right: Value, state: State, value: Value) -> Test:
+    if left.is_tensor or right.is_tensor or tensors_behind(left) or tensors_behind(right):
+        return truthiness(value, state)
+    if left.has_constant and not right.has_constant:
+        left, right = right, left
+    known: bool | None = None
+    if right.has_constant:
+        known = _known_equal(left, right, state)
+    assumption: Assumption = ("eq", left.key, right.key)
+    if known is None:
+        known = state.assumptions.get(assumption)
+    return Test(value, known, ((assumption, True),), ((assumption, False),), (), closure(left) | closure(right))
+
+
+def _known_equal(left: Value, right: Value, state: State) -> bool | None:
+    if left.has_constant and not left.is_default:
+        return bool(left.constant == right.constant)
+    for assumption, answer in state.assumptions.items():
+        if assumption[:2] == ("eq", left.key) and answer:
+            return assumption[2] == right.key
+    return None
+
+
+def _membership(left: Value, right: Value, state: State, value: Value) -> Test:
+    members = right.elements if isinstance(right.elements, tuple) else ()
+    if not members or not all(member.has_constant for member in members):
+        return Test(value, None, ((("in", left.key, right.key), True),), ((("in", left.key, right.key), False),))
+    answers = [_known_equal(left, member, state) for member in members]
+    known = True if True in answers else (False if all(answer is False for answer in answers) else None)
+    none_equal = tuple(((("eq", left.key, member.key), False)) for member in members)
+    return Test(value, known, ((("in", left.key, right.key), True),), none_equal)
+
+
+_SEQUENCE_NAMES = frozenset({"list", "tuple", "List", "Tuple", "Sequence", "Iterable"})
+
+
+def _instance(machine: Machine, subject: Value, expected: cst.BaseExpression, state: State, value: Value) -> Test:
+    text = machine.unit.code(expected)
+    words = {word.rpartition(".")[2] for word in text.replace("(", " ").replace(")", " ").replace(",", " ").split()}
+    assumption: Assumption = ("isinstance", subject.key, text)
+    known = state.assumptions.get(assumption)
+    if subject.kind is Kind.TENSOR and subject.origin.name != "parameter":
+        known = "Tensor" in words
+    elif subject.kind is Kind.NONE and not subject.is_default:
+        known = False
+    atoms: tuple[Atom, ...] = ((assumption, True), (("none", subject.key), False))
+    if words <= _SEQUENCE_NAMES:
+        atoms += ((("sequence", subject.key), True),)
+    return Test(value, known, atoms, ((assumption, False),))

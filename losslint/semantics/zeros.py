@@ -1,0 +1,272 @@
+"""The zero witness: which operators make a value that can be exactly 0, what passes it on and what kills it.
+
+A witness names its source. `collective` separates a zero that all elements can share (an empty mask, inactive hinges,
+equal inputs) from one that single elements reach by rounding (a softmax that underflows): only the first survives a sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from losslint.semantics.intervals import contains_zero
+from losslint.semantics.operators import Interval
+from losslint.semantics.values import Certainty, DType, Kind, Role, Value, ZeroWitness
+
+MADE = {
+    "softmax": ("a softmax output underflows to exactly 0 once one logit leads by about 104 (17 in half precision)", False),
+    "softmin": ("a softmin output underflows to exactly 0 once one logit leads by about 104 (17 in half precision)", False),
+    "sigmoid": ("a sigmoid output underflows to exactly 0 below about -104 (-17 in half precision)", False),
+    "hardsigmoid": ("a hard sigmoid is exactly 0 below -3", True),
+    "relu": ("a ReLU output is exactly 0 wherever its input is negative", True),
+    "relu6": ("a ReLU6 output is exactly 0 wherever its input is negative", True),
+    "abs": ("an absolute value is 0 where its argument is 0", True),
+    "square": ("a square is 0 where its argument is 0", True),
+    "count_nonzero": ("the count is 0 when nothing is selected", True),
+}
+LIKELY_MADE = {
+    "norm": "a norm is 0 for an all-zero vector",
+    "linalg_vector_norm": "a norm is 0 for an all-zero vector",
+    "linalg_norm": "a norm is 0 for an all-zero vector",
+    "std": "a standard deviation is 0 when all elements are equal",
+    "var": "a variance is 0 when all elements are equal",
+}
+COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "isnan", "isfinite", "isinf", "logical_and", "logical_or",
+                         "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_not"})
+_PASS = frozenset({"neg", "gather", "take_along_dim", "index_select", "masked_select", "select", "getitem", "detach", "clone",
+                   "item", "tolist", "sqrt", "cumprod", "prod", "amin", "min", "flip", "roll", "nan_to_num", "tril", "triu",
+                   "diagonal", "repeat_interleave", "cumsum", "all_reduce"})
+_COLLECT = frozenset({"sum", "mean", "nansum", "nanmean", "amax", "max", "median", "logsumexp_", "einsum", "matmul", "dot"})
+
+
+def zero_witness(
+    name: str,
+    passes: bool,
+    arguments: Mapping[str, Value],
+    result: Interval,
+    made: Value,
+) -> ZeroWitness | None:
+    """The witness of `made`, the result of the operator `name`; `passes` is True for views and casts."""
+    if not contains_zero(result):
+        return None
+    operands = list(arguments.values())
+    first = operands[0] if operands else None
+    if name in MADE and first is not None:
+        reason, collective = MADE[name]
+        certainty = _certainty_of_root(first) if name in ("abs", "square") else Certainty.PROVEN
+        return ZeroWitness(made, reason, certainty, collective)
+    if name in LIKELY_MADE and first is not None and first.kind is not Kind.NUMBER:
+        return ZeroWitness(made, LIKELY_MADE[name], min(Certainty.LIKELY, _certainty_of_root(first)))
+    if name in COMPARISONS:
+        return comparison_witness(name, operands, made)
+    if name in _BY_NAME:
+        return _BY_NAME[name](arguments, made)
+    if passes or name in _PASS:
+        return first.zero if first is not None else None
+    if name in _COLLECT and first is not None and first.zero is not None:
+        return _collected(name, first, made)
+    return None
+
+
+def _certainty_of_root(value: Value) -> Certainty:
+    """How sure it is that all of a value can be 0: inputs and their differences can, a network's features rarely are."""
+    pending, budget = [value], 40
+    while pending:
+        current = pending.pop()
+        name = current.origin.name
+        budget -= 1
+        if name in ("parameter", "constant", "setting"):
+            continue
+        if budget < 0 or name not in _ELEMENTWISE or not current.origin.operands:
+            return Certainty.POSSIBLE
+        pending.extend(current.origin.operands)
+    return Certainty.PROVEN
+
+
+_ELEMENTWISE = frozenset({"add", "sub", "mul", "neg", "view", "reshape", "flatten", "permute", "transpose", "squeeze", "float",
+                          "unsqueeze", "getitem", "contiguous", "to", "softmax", "sigmoid", "abs", "detach", "relu", "expand",
+                          "select", "gather", "index_select", "masked_select", "double"})
+
+
+def _collected(name: str, first: Value, made: Value) -> ZeroWitness | None:
+    zero = first.zero
+    if zero is None or not zero.collective or name in {"einsum", "matmul", "dot", "max", "amax", "median"}:
+        return None
+    if name in {"mean", "nanmean"} and first.dtype is not DType.BOOL and zero.certainty is not Certainty.PROVEN:
+        return None
+    return zero
+
+
+def comparison_witness(name: str, operands: list[Value], made: Value) -> ZeroWitness | None:
+    """A mask selects nothing where no element passes, unless a tensor is compared with itself."""
+    tensors = [value for value in operands if value.kind is not Kind.NUMBER or not value.has_constant]
+    if len(tensors) == 2 and name == "eq" and _same_root(tensors[0], tensors[1]):
+        return None  # a pairwise comparison of a tensor with itself is true on its diagonal
+    return ZeroWitness(made, "the mask selects nothing when no element passes the test", Certainty.PROVEN)
+
+
+def _same_root(left: Value, right: Value) -> bool:
+    return bool(left.alias & right.alias)
+
+
+def _of_product(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
+    left, right = _two(arguments)
+    if left.key == right.key and left.kind is not Kind.NUMBER:
+        return ZeroWitness(made, "a square is 0 where its argument is 0", _certainty_of_root(left))
+    return strongest(value.zero for value in (left, right))
+
+
+def _of_power(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
+    base, exponent = _two(arguments)
+    if exponent.interval.low < 0:
+        return None
+    if exponent.constant in (2, 2.0, 4) and base.zero is None and base.kind is not Kind.NUMBER:
+        return ZeroWitness(made, "a square is 0 where its argument is 0", _certainty_of_root(base))
+    return base.zero
+
+
+def _of_sum_of_two(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
+    """Two non-negative values add to 0 only where both are 0."""
+    left, right = _two(arguments)
+    if min(left.interval.low, right.interval.low) < 0 or left.zero is None or right.zero is None:
+        return None
+    return min((left.zero, right.zero), key=lambda zero: (zero.certainty, zero.collective))
+
+
+def _of_difference(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
+    """constant - x where x reaches the constant: `1 - p`."""
+    left, right = _two(arguments)
+    if not left.has_constant or right.interval.high != left.interval.high or right.interval.low == right.interval.high:
+        return None
+    if right.kind is Kind.NUMBER:
+        return None
+    reason = f"`{left.constant} - x` is exactly 0 where x reaches or rounds to {left.constant}"
+    certainty = Certainty.LIKELY if right.origin.name == "parameter" else Certainty.PROVEN
+    return ZeroWitness(made, reason, certainty, collective=False)
+
+
+def _of_clamp(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
+    operands = list(arguments.values())
+    limit = arguments.get("min") or (operands[1] if len(operands) > 1 and "max" not in arguments else None)
+    if limit is None or limit.kind is Kind.NONE:
+        return operands[0].zero
+    if limit.constant in (0, 0.0) and limit.has_constant and not limit.is_default:
+        return ZeroWitness(made, "clamping at 0 makes exact zeros", Certainty.PROVEN)
+    return None
+
+
+def _of_larger(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
+    left, right = _two(arguments)
+    if left.zero is not None and right.zero is not None:
+        return left.zero
+    return None
+
+
+def _of_choice(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
+    branches = [arguments[name] for name in ("input", "self", "other", "value") if name in arguments]
+    condition = arguments.get("condition") or arguments.get("mask")
+    killed = closure(condition) if condition is not None else frozenset()
+    found: list[ZeroWitness | None] = []
+    for branch in branches:
+        if branch.has_constant and branch.constant == 0 and not isinstance(branch.constant, bool):
+            found.append(ZeroWitness(made, "the other branch is exactly 0", Certainty.LIKELY))
+        elif not any(value.key in killed for value in chain(branch)):
+            found.append(branch.zero)
+    return strongest(iter(found))
+
+
+def _of_quotient(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
+    return next(iter(arguments.values())).zero
+
+
+def _of_joined(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
+    sequence = next(iter(arguments.values()))
+    members = sequence.elements if isinstance(sequence.elements, tuple) else ()
+    found = strongest(member.zero for member in members)
+    return None if found is None else ZeroWitness(found.source, found.reason, found.certainty, collective=False)
+
+
+def _two(arguments: Mapping[str, Value]) -> tuple[Value, Value]:
+    left, right, *_ = [*arguments.values(), *arguments.values()]
+    return left, right
+
+
+_BY_NAME = {
+    "mul": _of_product,
+    "pow": _of_power,
+    "float_power": _of_power,
+    "add": _of_sum_of_two,
+    "sub": _of_difference,
+    "rsub": _of_difference,
+    "clamp": _of_clamp,
+    "clamp_min": _of_clamp,
+    "clamp_max": lambda arguments, made: next(iter(arguments.values())).zero,
+    "maximum": _of_larger,
+    "fmax": _of_larger,
+    "minimum": lambda arguments, made: strongest(value.zero for value in arguments.values()),
+    "where": _of_choice,
+    "masked_fill": _of_choice,
+    "div": _of_quotient,
+    "cat": _of_joined,
+    "stack": _of_joined,
+}
+
+
+def strongest(witnesses: Iterator[ZeroWitness | None]) -> ZeroWitness | None:
+    """The most certain of several witnesses."""
+    present = [witness for witness in witnesses if witness is not None]
+    return max(present, key=lambda witness: (witness.certainty, witness.collective)) if present else None
+
+
+def chain(value: Value) -> Iterator[Value]:
+    """The values from a witnessed value back to where its zero comes from, and what that was compared or counted on."""
+    seen: set[int] = set()
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        if current.key in seen:
+            continue
+        seen.add(current.key)
+        yield current
+        if value.zero is not None and current.key == value.zero.source.key:
+            pending.extend(_asked(current))
+        else:
+            pending.extend(operand for operand in current.origin.operands if _passes_on(operand, value))
+
+
+def _passes_on(operand: Value, value: Value) -> bool:
+    return operand.zero is not None and (value.zero is None or operand.zero.source.key == value.zero.source.key)
+
+
+_ASKS = COMPARISONS | {"any", "all", "sum", "min", "max", "amin", "amax", "count_nonzero", "item", "numel", "size", "len",
+                       "nonzero", "int", "float", "bool", "getitem", "masked_select", "to", "detach", "shape", "phi", "norm",
+                       "linalg_vector_norm", "abs", "where"}
+
+
+def _asked(value: Value) -> Iterator[Value]:
+    if value.origin.name in _ASKS:
+        yield from (each for each in value.origin.operands if not each.has_constant)
+
+
+def closure(test: Value) -> frozenset[int]:
+    """What a test of this value is about: itself, and through comparisons, counts and any/all, what those look at."""
+    found: set[int] = set()
+    pending = [test]
+    while pending:
+        value = pending.pop()
+        if value.key in found or value.has_constant:
+            continue
+        found.add(value.key)
+        pending.extend(_asked(value))
+    return frozenset(found)
+
+
+def parameter_witness(name: str, value: Value, probability: bool) -> ZeroWitness | None:
+    """What the name of a parameter says of zeros: probabilities reach 0, masks may select nothing."""
+    if probability:
+        return ZeroWitness(value, f"`{name}` is named as a probability, and probabilities reach exactly 0",
+                           Certainty.LIKELY, collective=False)
+    if value.role is Role.MASK:
+        return ZeroWitness(value, f"`{name}` is named as a mask and may select nothing", Certainty.LIKELY)
+    if value.kind is Kind.TENSOR:
+        return ZeroWitness(value, f"nothing here says that `{name}` cannot be 0", Certainty.POSSIBLE, collective=False)
+    return None

@@ -1,0 +1,1 @@
+"""What losslint knows: the built-in rule pack, one file a hazard."""

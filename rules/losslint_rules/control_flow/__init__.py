@@ -1,0 +1,1 @@
+"""Where Python decides what tensors should."""

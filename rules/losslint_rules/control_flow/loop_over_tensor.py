@@ -1,0 +1,84 @@
+"""a Python loop over a tensor or its batch
+
+Each turn launches its own small kernels and adds its own nodes to the autograd graph: a batch of 64 is 64 times the overhead.
+Tracing unrolls the loop for one batch size; torch.compile recompiles for another.
+
+A warning where every turn does the same maths on its element, so that one expression over the batch dimension does it. Where the
+work is ragged (boolean masks, branches, calls nothing is known of) it is info. Loops over lists of feature maps, scales, classes
+or settings are silent.
+
+## Bad
+
+```python
+import torch
+
+def pair_loss(pred: torch.Tensor, target: torch.Tensor):
+    total = 0.0
+    for i in range(pred.size(0)):
+        total = total + ((pred[i] - target[i]) ** 2).mean()
+    return total / pred.size(0)
+```
+
+## Good
+
+```python
+import torch
+
+def pair_loss(pred: torch.Tensor, target: torch.Tensor):
+    return ((pred - target) ** 2).mean()
+```
+
+No fix is offered. A run confirms it by the number of operators growing with the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from losslint.diagnostic import Severity
+from losslint.rule import Finding, Rule, Step, with_calls
+from losslint.semantics.graph import BRANCH, LOOP, Graph, Op
+from losslint.semantics.spelling import excerpt
+from losslint.semantics.values import DType, Value
+
+RULE = Rule(code="LL802", name="loop-over-tensor", severity=Severity.WARNING, confirmed_by=("trace",))
+
+_RAGGED = frozenset({"nonzero", "masked_select", "unique", "argwhere", "unique_consecutive", BRANCH, LOOP})
+
+
+@RULE.on_op(LOOP)
+def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report a loop over a tensor whose body the loss depends on."""
+    body = [each for each in graph.ops if any(site.node is op.site.node for site in each.in_loop)]
+    if op.detail != "sum" and not any(graph.matters(each.value) for each in body):
+        return
+    if not op.gradient_matters:
+        return
+    ragged = next((each for each in body if _is_ragged(each)), None) if body else None
+    names = ", ".join(dict.fromkeys(f"`{excerpt(value)}`" for value in op.operands))
+    steps = [Step(value.origin.site, f"`{excerpt(value)}` is a tensor") for value in op.operands[:1] if value.origin.site]
+    if ragged is not None:
+        steps.append(Step(ragged.site, "what a turn does here depends on the data"))
+    opaque = any(_is_opaque(value) for each in body for value in each.operands)
+    severe = ragged is None and not opaque and bool(body)
+    yield RULE.finding(
+        op.site,
+        f"Python loops over the tensor {names}: "
+        + (
+            "every turn does the same maths, which one expression over that dimension does at once"
+            if severe
+            else "each turn launches its own kernels, and tracing unrolls it for one size"
+        ),
+        severity=RULE.severity if severe else Severity.INFO,
+        evidence=with_calls(op, steps),
+    )
+
+
+def _is_ragged(op: Op) -> bool:
+    if op.name in _RAGGED or op.value.origin.label == "mask":
+        return True
+    return op.name == "where" and len(op.operands) == 1
+
+
+def _is_opaque(value: Value) -> bool:
+    return value.origin.name == "unknown" and value.origin.label.endswith("()") and value.dtype is DType.UNKNOWN

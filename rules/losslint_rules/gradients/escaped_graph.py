@@ -1,0 +1,76 @@
+"""a term of the loss that leaves the graph: item, numpy, data, float, math
+
+`.item()`, `float()`, `.tolist()`, `.numpy()`, `.data`, `math.*` and `np.*` take the numbers out of autograd. A returned term made
+of them changes the printed loss and nothing else. `.item()` and `.data` say nothing about it.
+
+A term has to be dead as a whole: counts (`mask.sum().item()`), weights that scale a carrying term, and logging are silent.
+
+## Bad
+
+```python
+import math
+import torch.nn.functional as F
+
+def psnr_loss(pred, target):
+    return -10 * math.log10(1 / F.mse_loss(pred, target))
+```
+
+## Good
+
+```python
+import torch
+import torch.nn.functional as F
+
+def psnr_loss(pred, target):
+    return 10 * torch.log10(F.mse_loss(pred, target))
+```
+
+Use the torch function of the same name; where a constant is meant, `.detach()` says so. No fix is offered: it would change what
+is trained. A run confirms it by a prediction that gets no gradient, or by the term's gradient share being 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from losslint.diagnostic import Severity
+from losslint.rule import Finding, Rule, Step
+from losslint.semantics.graph import Graph
+from losslint.semantics.spelling import excerpt
+from losslint.semantics.terms import DeadTerm, dead_terms, inputs
+from losslint.semantics.values import Gradient, Value
+
+RULE = Rule(code="LL104", name="escaped-graph", severity=Severity.ERROR, confirmed_by=("reach", "terms"))
+
+_ESCAPES = {
+    "item": ".item()",
+    "tolist": ".tolist()",
+    "numpy": ".numpy()",
+    "data": ".data",
+    "float": "float()",
+    "int": "int()",
+}
+
+
+@RULE.on_graph
+def in_source(graph: Graph) -> Iterator[Finding]:
+    """Report the escape through which a whole returned term lost its gradient."""
+    for dead in dead_terms(graph):
+        for culprit in dead.culprits:
+            if culprit.origin.site is not None and (culprit.origin.name in _ESCAPES or culprit.origin.name == "escape"):
+                yield _finding(dead, culprit)
+
+
+def _finding(dead: DeadTerm, culprit: Value) -> Finding:
+    assert culprit.origin.site is not None
+    source = next((each for each in inputs(culprit) if each.gradient is Gradient.CARRIES), culprit)
+    lost = "the returned loss" if dead.whole else f"the term `{excerpt(dead.term)}`"
+    name = _ESCAPES.get(culprit.origin.name, culprit.origin.label)
+    return RULE.finding(
+        culprit.origin.site,
+        f"{name} takes `{excerpt(source)}` out of the graph, and {lost} reaches it only so: no gradient flows",
+        evidence=[
+            Step(culprit.origin.site, f"`{excerpt(source)}` carries a gradient, a Python or NumPy number does not"),
+            Step(dead.returned.site, "returned here"),
+        ],
+    )

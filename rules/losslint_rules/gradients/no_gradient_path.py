@@ -1,0 +1,84 @@
+"""no gradient path from any prediction to the returned loss
+
+Everything that is returned was detached, computed under `torch.no_grad()`, or does not depend on a prediction at all.
+`backward()` fails with "element 0 of tensors does not require grad", or, where a leaf was made to require one, trains nothing.
+
+## Bad
+
+```python
+import torch.nn.functional as F
+
+def consistency_loss(pred, target):
+    return F.mse_loss(pred.detach(), target)
+```
+
+## Good
+
+```python
+import torch.nn.functional as F
+
+def consistency_loss(pred, target):
+    return F.mse_loss(pred, target.detach())
+```
+
+Where the reason is an operator without a gradient (argmax, a comparison), nondifferentiable-op reports that operator instead;
+where it is `.item()` or `torch.tensor(...)`, escaped-graph or rewrapped-tensor do.
+
+No fix is offered: which detach is one too many, only you know. A run confirms it by `loss.requires_grad` being False.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from losslint.diagnostic import Severity
+from losslint.rule import Finding, Rule, Step
+from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.spelling import excerpt
+from losslint.semantics.terms import DeadTerm, dead_terms, returned_values
+from losslint.semantics.values import Gradient, Value
+
+RULE = Rule(code="LL102", name="no-gradient-path", severity=Severity.ERROR, confirmed_by=("reach",))
+
+_REPORTED_ELSEWHERE = frozenset(
+    {"item", "tolist", "numpy", "data", "escape", "float", "int", "tensor", "Variable", "requires_grad_"}
+)
+
+
+@RULE.on_graph
+def in_source(graph: Graph) -> Iterator[Finding]:
+    """Report a loss of which every return was detached."""
+    dead = [term for term in dead_terms(graph) if term.whole]
+    if not dead or any(_carries(op) for op in graph.returns):
+        return
+    for term in dead:
+        if term.culprits and all(_is_detach(culprit) and _of_inputs(culprit) for culprit in term.culprits):
+            yield _finding(term)
+
+
+def _carries(op: Op) -> bool:
+    return any(value.gradient is Gradient.CARRIES for value in returned_values(op))
+
+
+def _is_detach(culprit: Value) -> bool:
+    return culprit.gradient is Gradient.CUT and culprit.origin.name not in _REPORTED_ELSEWHERE
+
+
+def _of_inputs(culprit: Value) -> bool:
+    """Whether an input of the loss went in: what a module keeps may be detached on purpose."""
+    return any(each.origin.name == "parameter" for each in ancestors([culprit]))
+
+
+def _finding(dead: DeadTerm) -> Finding:
+    steps = [
+        Step(culprit.origin.site, f"`{excerpt(culprit)}` leaves the graph here")
+        for culprit in dead.culprits
+        if culprit.origin.site is not None
+    ]
+    cut = dead.culprits[0]
+    why = "is detached" if cut.origin.name == "detach" else "is computed without a gradient"
+    return RULE.finding(
+        dead.returned.site,
+        f"no gradient reaches any prediction: everything returned here {why} (`{excerpt(cut)}`)",
+        evidence=steps,
+    )

@@ -1,0 +1,114 @@
+"""argmax, rounding or a comparison on the way from the prediction to the loss
+
+These operators return indices or are piecewise constant: their gradient is zero or they have none. A loss, or a term of one,
+that depends on the prediction only through them teaches the network nothing, and nothing says so.
+
+The whole loss, or a whole term of the sum, has to be dead for a finding. Choosing elements (`x[mask]`, `gather`, hard
+negatives), weighting a term that carries a gradient, straight-through estimators and `argmax` of targets are silent.
+
+## Bad
+
+```python
+import torch
+
+def accuracy_loss(logits, target):
+    return 1 - (logits.argmax(dim=1) == target).float().mean()
+```
+
+## Good
+
+```python
+import torch.nn.functional as F
+
+def classification_loss(logits, target):
+    return F.cross_entropy(logits, target)
+```
+
+## Use instead
+
+argmax: softmax, or a soft argmax (`(softmax(x / t) * positions).sum(-1)`). A threshold: the sigmoid itself. round, floor,
+ceil: a straight-through estimator, `x + (x.round() - x).detach()`. sign: tanh. Counting errors: cross entropy or a hinge.
+
+No fix is offered. A run confirms it by a gradient that is zero, or missing, while a large step changes the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from losslint.diagnostic import Severity
+from losslint.rule import Finding, Rule, Step
+from losslint.semantics.graph import Graph
+from losslint.semantics.spelling import excerpt
+from losslint.semantics.terms import DeadTerm, comes_from_prediction, dead_terms, inputs
+from losslint.semantics.values import Gradient, Value
+
+RULE = Rule(code="LL101", name="nondifferentiable-op", severity=Severity.ERROR, confirmed_by=("reach", "dead_gradient"))
+
+INSTEAD = {
+    "argmax": "softmax is its smooth replacement",
+    "argmin": "softmin is its smooth replacement",
+    "argsort": "sort values, or a soft rank, carry a gradient",
+    "sort": "the sorted values, or a soft rank, carry a gradient",
+    "topk": "the top values carry a gradient, their indices do not",
+    "max": "the maximum itself carries a gradient, its index does not",
+    "min": "the minimum itself carries a gradient, its index does not",
+    "round": "use a straight-through estimator, x + (x.round() - x).detach()",
+    "floor": "use a straight-through estimator, x + (x.floor() - x).detach()",
+    "ceil": "use a straight-through estimator, x + (x.ceil() - x).detach()",
+    "trunc": "use a straight-through estimator",
+    "sign": "tanh(x / t) is its smooth replacement",
+    "one_hot": "softmax probabilities are its smooth replacement",
+    "heaviside": "sigmoid(x / t) is its smooth replacement",
+    "bincount": "sum softmax probabilities instead of counting",
+    "histc": "a kernel density of the values is its smooth replacement",
+}
+_COMPARISON = "sigmoid((x - threshold) / t) is its smooth replacement, cross entropy or a hinge the usual loss"
+
+
+def is_nondifferentiable(culprit: Value) -> bool:
+    """Whether the gradient ended at an operator that has none, not at a detach or an escape."""
+    return culprit.gradient is Gradient.ZERO
+
+
+@RULE.on_graph
+def in_source(graph: Graph) -> Iterator[Finding]:
+    """Report the operator at which a whole term lost its gradient."""
+    for dead in dead_terms(graph):
+        for culprit in dead.culprits:
+            if not is_nondifferentiable(culprit) or culprit.origin.site is None:
+                continue
+            if not dead.whole and (not comes_from_prediction(culprit) or _straight_through(dead, culprit)):
+                continue
+            yield _finding(dead, culprit)
+
+
+def _straight_through(dead: DeadTerm, culprit: Value) -> bool:
+    """`x.round() - x.detach() + x`: the value of the rounding with the gradient of x."""
+    sources = {operand.key for operand in culprit.origin.operands}
+    return any(
+        cut.origin.name == "detach" and sources & {operand.key for operand in cut.origin.operands}
+        for sibling in dead.siblings
+        for cut in (sibling, *sibling.origin.operands)
+    )
+
+
+def _finding(dead: DeadTerm, culprit: Value) -> Finding:
+    assert culprit.origin.site is not None
+    source = next((each for each in inputs(culprit) if each.gradient is Gradient.CARRIES), culprit)
+    lost = "the returned loss" if dead.whole else f"the term `{excerpt(dead.term)}`"
+    steps = [Step(culprit.origin.site, f"`{excerpt(source)}` carries a gradient, `{excerpt(culprit)}` does not")]
+    if dead.term.origin.site is not None and dead.term.key != culprit.key:
+        steps.append(Step(dead.term.origin.site, "and nothing else in this term carries one"))
+    steps.append(Step(dead.returned.site, "returned here"))
+    instead = INSTEAD.get(culprit.origin.name, _COMPARISON)
+    return RULE.finding(
+        culprit.origin.site,
+        f"no gradient flows through `{_operator(culprit)}`, and {lost} depends on `{excerpt(source)}` only through it; "
+        f"{instead}",
+        evidence=steps,
+    )
+
+
+def _operator(culprit: Value) -> str:
+    return culprit.origin.label if culprit.origin.name == "compared" else culprit.origin.name

@@ -1,0 +1,95 @@
+"""a loss wrapped into a new tensor, which has no history
+
+`torch.tensor(loss)`, `torch.tensor([l1, l2]).sum()`, `torch.FloatTensor([...])` and `Variable(loss, requires_grad=True)` copy the
+numbers and leave the graph behind. With `requires_grad=True`, `backward()` runs without complaint and trains nothing.
+`loss.requires_grad_(True)` on a computed loss hides the same mistake.
+
+## Bad
+
+```python
+import torch
+import torch.nn.functional as F
+
+def total_loss(pred, target, edges, edge_target):
+    terms = [F.mse_loss(pred, target), F.l1_loss(edges, edge_target)]
+    return torch.tensor(terms, requires_grad=True).sum()
+```
+
+## Good
+
+```python
+import torch
+import torch.nn.functional as F
+
+def total_loss(pred, target, edges, edge_target):
+    terms = [F.mse_loss(pred, target), F.l1_loss(edges, edge_target)]
+    return torch.stack(terms).sum()
+```
+
+Tensors made of Python numbers, weights and settings are silent. No fix is offered: it would change what is trained.
+
+A run confirms it by a prediction that gets no gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from losslint.diagnostic import Severity
+from losslint.rule import Finding, Rule, Step
+from losslint.semantics.graph import Graph
+from losslint.semantics.spelling import excerpt
+from losslint.semantics.terms import dead_terms, inputs, returned_values, terms
+from losslint.semantics.values import Gradient, Value
+
+RULE = Rule(code="LL103", name="rewrapped-tensor", severity=Severity.ERROR, confirmed_by=("reach",))
+
+
+@RULE.on_graph
+def in_source(graph: Graph) -> Iterator[Finding]:
+    """Report constructors that cut a returned term, and requires_grad_ on a computed loss."""
+    for dead in dead_terms(graph):
+        for culprit in dead.culprits:
+            if culprit.origin.name in ("tensor", "Variable") and culprit.origin.site is not None:
+                yield _rewrapped(culprit)
+    for op in graph.returns:
+        for value in returned_values(op):
+            yield from (_forced(term) for term in terms(value) if _is_forced(term))
+
+
+def _rewrapped(culprit: Value) -> Finding:
+    assert culprit.origin.site is not None
+    carrying = [each for each in inputs(culprit) if each.gradient is Gradient.CARRIES and not isinstance(each.elements, tuple)]
+    steps = [
+        Step(each.origin.site, f"`{excerpt(each)}` carries a gradient") for each in carrying if each.origin.site is not None
+    ]
+    name = culprit.origin.label or culprit.origin.name
+    names = ", ".join(f"`{excerpt(each)}`" for each in carrying)
+    return RULE.finding(
+        culprit.origin.site,
+        f"{name} copies the value of {names or 'the loss'} and leaves its graph behind: no gradient flows; "
+        "use the tensor itself, or torch.stack for several",
+        evidence=steps,
+    )
+
+
+def _is_forced(term: Value) -> bool:
+    inner = term.origin.operands[0] if term.origin.operands else None
+    return (
+        term.origin.name == "requires_grad_"
+        and inner is not None
+        and inner.origin.name not in ("parameter", "detach", "setting")
+        and inner.gradient in (Gradient.ZERO, Gradient.CUT)
+    )
+
+
+def _forced(term: Value) -> Finding:
+    assert term.origin.site is not None
+    inner = term.origin.operands[0]
+    steps = [Step(inner.origin.site, "this has no graph any more")] if inner.origin.site is not None else []
+    return RULE.finding(
+        term.origin.site,
+        f"requires_grad_ on the computed loss `{excerpt(inner)}` makes backward() run without training anything; "
+        "mend what cut its graph",
+        evidence=steps,
+    )

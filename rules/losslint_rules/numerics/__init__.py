@@ -1,0 +1,1 @@
+"""Where values or gradients stop being finite."""

@@ -1,0 +1,76 @@
+"""division by a value that can be exactly zero
+
+A mask that selects nothing, a batch without positives, two equal vectors: the divisor is 0 and the loss inf or NaN. One such
+batch is enough to ruin a run, and it comes late, when nobody looks.
+
+A finding names where the zero comes from. Counts of masks and comparisons, norms, sums of ReLU outputs are warnings; a
+tensor parameter nothing is known of is info. Python numbers from the configuration and sizes of tensors are not reported.
+
+## Bad
+
+```python
+import torch
+
+def masked_l1_loss(pred, target, mask):
+    return (torch.abs(pred - target) * mask).sum() / mask.sum()
+```
+
+## Good
+
+```python
+import torch
+
+def masked_l1_loss(pred, target, mask):
+    return (torch.abs(pred - target) * mask).sum() / mask.sum().clamp(min=1)
+```
+
+## Use instead
+
+`.clamp(min=1)` for counts of 0/1 masks, `.clamp(min=eps)` for fractional weights, an early return that keeps the graph
+(`pred.sum() * 0`) for empty batches. No fix is offered: which is right depends on what the mask holds.
+
+A run confirms it by feeding an empty mask, all-ignored targets or equal inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from losslint.diagnostic import Severity
+from losslint.rule import Finding, Rule, with_calls, zero_path
+from losslint.semantics.graph import Graph, Op
+from losslint.semantics.spelling import excerpt
+from losslint.semantics.values import Certainty, Role, Value
+from losslint.semantics.zeros import chain
+
+RULE = Rule(code="LL206", name="division-by-zero", severity=Severity.WARNING, confirmed_by=("degenerate",))
+
+_SEVERITY = {
+    Certainty.PROVEN: Severity.WARNING,
+    Certainty.LIKELY: Severity.WARNING,
+    Certainty.POSSIBLE: Severity.INFO,
+}
+
+
+@RULE.on_op("div")
+def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report a divisor with a zero witness that no comparison on this path excludes."""
+    if len(op.operands) < 2:
+        return
+    divisor = op.operands[1]
+    zero = divisor.zero
+    if zero is None or divisor.role is Role.CONFIG or not graph.matters(op.value):
+        return
+    if op.is_guarded(chain(divisor)) or _cancels(op.operands[0], divisor):
+        return
+    yield RULE.finding(
+        op.site,
+        f"`{excerpt(divisor)}` can be exactly 0, and the division then gives inf or NaN: {zero.reason}",
+        severity=_SEVERITY[zero.certainty],
+        evidence=with_calls(op, zero_path(divisor)),
+    )
+
+
+def _cancels(dividend: Value, divisor: Value) -> bool:
+    """`x / x.detach()` scales by 1; nothing new can go wrong in it that is not wrong in x."""
+    return divisor.origin.name == "detach" and divisor.origin.operands[0].key == dividend.key

@@ -1,0 +1,1 @@
+"""How elements and terms become one number."""

@@ -1,0 +1,93 @@
+"""What is returned, and whether the author left the reduction to the caller."""
+
+from __future__ import annotations
+
+import re
+
+import libcst as cst
+
+from losslint.semantics.graph import Graph
+from losslint.semantics.names import Function
+from losslint.semantics.terms import returned_values
+from losslint.semantics.values import Kind, Reduced, Value
+
+_OPTION = re.compile(r"reduc|average|aggregat|per_sample|batch_mean|size_avg|mean_|_mean|keep_batch|keepdim|agg_", re.I)
+_PER_ELEMENT = re.compile(r"none|per.?(sample|element|pixel|example|instance|item)|element.?wise|pixel.?wise|unreduced|_map|matrix|\(N,?\)", re.I)
+_HARMLESS_DECORATORS = ("staticmethod", "classmethod", "script", "compile", "property", "override", "no_grad", "beartype", "jaxtyped")
+
+
+def is_scalar(value: Value) -> bool:
+    """Whether a returned value is proven to be one number."""
+    return value.is_tensor and value.rank == 0
+
+
+def has_elements(value: Value) -> bool:
+    """Whether a returned value is proven to hold one number an element of an input, or a sample."""
+    if not value.is_tensor or value.rank == 0:
+        return False
+    return value.reduction.kind in (Reduced.NONE, Reduced.PARTIAL)
+
+
+def alternatives(graph: Graph) -> list[tuple[Value, bool]]:
+    """Every returned value, and whether a configuration test decides that it is returned."""
+    found: list[tuple[Value, bool]] = []
+    for op in graph.returns:
+        configured = any(condition.is_configuration for condition in op.conditions)
+        for value in returned_values(op):
+            parts = value.alternatives
+            found.extend((part, configured or len(parts) > 1) for part in parts if part.kind is not Kind.NONE)
+    return found
+
+
+def leaves_reduction_open(graph: Graph) -> bool:
+    """Whether an option, a decorator or the documentation says that the caller reduces."""
+    function = graph.function
+    if function is None:
+        return True
+    names = _parameter_names(function)
+    constructor = graph.unit.functions.get(f"{graph.owner}.__init__")
+    if constructor is not None:
+        names += _parameter_names(constructor)
+    if function.params.star_kwarg is not None or any(_OPTION.search(name) for name in names):
+        return True
+    if any(not _is_harmless(decorator) for decorator in function.decorators):
+        return True
+    return bool(_PER_ELEMENT.search(function.name.value) or _PER_ELEMENT.search(_documentation(graph, function)))
+
+
+def _parameter_names(function: Function) -> list[str]:
+    every = [*function.params.posonly_params, *function.params.params, *function.params.kwonly_params]
+    return [parameter.name.value for parameter in every]
+
+
+def _is_harmless(decorator: cst.Decorator) -> bool:
+    node = decorator.decorator
+    name = node.func if isinstance(node, cst.Call) else node
+    last = name.attr.value if isinstance(name, cst.Attribute) else name.value if isinstance(name, cst.Name) else ""
+    return last in _HARMLESS_DECORATORS
+
+
+def _documentation(graph: Graph, function: Function) -> str:
+    text = function.get_docstring() or ""
+    owner = graph.unit.classes.get(graph.owner)
+    if owner is not None:
+        text += f" {owner.name.value} {owner.get_docstring() or ''}"
+    return text
+
+
+def is_called_in_file(graph: Graph) -> bool:
+    """Whether another function of the file calls this one, and may reduce what it gets."""
+    if graph.function is None:
+        return False
+    name = graph.function.name.value
+    return any(
+        _calls(node, name) for node in graph.unit.functions.values() if node is not graph.function
+    )
+
+
+def _calls(node: cst.CSTNode, name: str) -> bool:
+    if isinstance(node, cst.Call):
+        called = node.func.attr if isinstance(node.func, cst.Attribute) else node.func
+        if isinstance(called, cst.Name) and called.value == name:
+            return True
+    return any(_calls(child, name) for child in node.children)
