@@ -95,7 +95,5 @@ class _Report:
         rewrite = finding.rewrite
         if rewrite is None:
             return None
-        edits = tuple(
-            Edit(self._place(replacement.site), replacement.content) for replacement in rewrite.replacements
-        )
+        edits = tuple(Edit(self._place(replacement.site), replacement.content) for replacement in rewrite.replacements)
         return Fix(rewrite.applicability, rewrite.message, edits)

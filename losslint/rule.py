@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from losslint.diagnostic import Applicability, Severity
 from losslint.semantics.graph import Graph, Op
+from losslint.semantics.guards import chain
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Site, Value
-from losslint.semantics.zeros import chain
 
 OpHandler = Callable[[Op, Graph], Iterable["Finding"]]
 GraphHandler = Callable[[Graph], Iterable["Finding"]]
@@ -118,7 +118,7 @@ def zero_path(value: Value) -> tuple[Step, ...]:
         steps.append(Step(source.origin.site, value.zero.reason))
     for each in reversed(list(chain(value))):
         site = each.origin.site
-        if site is None or each.key == source.key or each.zero is None:
+        if site is None or each.key == source.key or each.zero is None or each.zero.source.key != source.key:
             continue
         if all(step.site.node is not site.node for step in steps):
             steps.append(Step(site, f"`{excerpt(each)}` passes the zero on"))

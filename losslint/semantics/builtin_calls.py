@@ -34,9 +34,7 @@ def builtin_call(frame: Frame, name: str, node: cst.Call, state: State) -> Value
     if name in ("range", "zip", "enumerate", "reversed", "iter"):
         key = frame.machine.number(name, *(value.key for value in arguments.positional))
         made = frame.machine.unknown(node, frame.unit, arguments.positional)
-        return made.with_(
-            key=key, kind=Kind.SEQUENCE, origin=Origin(name, arguments.positional, site=frame.site(node))
-        )
+        return made.with_(key=key, kind=Kind.SEQUENCE, origin=Origin(name, arguments.positional, site=frame.site(node)))
     if name in ("max", "min") and len(arguments.positional) == 2:
         return _extreme(frame, name, arguments.positional, node, state)
     if name == "sum":
@@ -91,9 +89,7 @@ def _length(frame: Frame, first: Value, node: cst.Call) -> Value:
     )
 
 
-def _extreme(
-    frame: Frame, name: str, pair: tuple[Value, ...], node: cst.Call, state: State
-) -> Value:
+def _extreme(frame: Frame, name: str, pair: tuple[Value, ...], node: cst.Call, state: State) -> Value:
     """max(n, 1) and min(n, 1): element-wise where a tensor takes part."""
     left, right = pair
     operator = lookup_function("torch.maximum" if name == "max" else "torch.minimum")
@@ -101,7 +97,9 @@ def _extreme(
         return frame.machine.unknown(node, frame.unit, pair)
     made = apply_operator(frame.machine, state, operator, {"input": left, "other": right}, pair, frame.site(node))
     kind = Kind.TENSOR if Kind.TENSOR in (left.kind, right.kind) else left.kind
-    positive = any(value.has_constant and isinstance(value.constant, (int, float)) and value.constant > 0 for value in pair)
+    positive = any(
+        value.has_constant and isinstance(value.constant, (int, float)) and value.constant > 0 for value in pair
+    )
     zero = None if name == "max" and positive else made.zero
     interval = made.interval
     if name == "max" and positive:

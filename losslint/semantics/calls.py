@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from losslint.semantics import builtin_calls, inlining, method_calls, module_calls
+from losslint.semantics.machine import MAX_CALL_DEPTH
+from losslint.semantics.names import dotted
 from losslint.semantics.operators import Operator, Parameter, lookup_function, lookup_module
 from losslint.semantics.state import State
 from losslint.semantics.transfer import apply_operator
@@ -40,6 +42,31 @@ class Arguments:
         return (*self.positional, *self.named.values())
 
 
+def partial(frame: Frame, node: cst.Call, state: State) -> Value:
+    """`functools.partial(function, ...)`: the function with some arguments kept."""
+    arguments = read_arguments(frame, node, state)
+    written = dotted(node.args[0].value) if node.args else None
+    origin = Origin("partial", arguments.positional, dict(arguments.named), frame.site(node), written or "")
+    return Value(frame.machine.fresh(), Kind.FUNCTION, origin=origin)
+
+
+def _call_partial(frame: Frame, function: Value, node: cst.Call, state: State) -> Value:
+    """A call of a partial: its arguments first, then those of the call."""
+    given = read_arguments(frame, node, state)
+    origin = function.origin
+    arguments = Arguments((*origin.operands[1:], *given.positional), {**origin.keywords, **given.named}, given.complete)
+    unit = origin.site.unit if origin.site is not None else frame.unit
+    found = (unit, origin.label) if origin.label in unit.functions else frame.machine.resolve(unit, origin.label)
+    if found is not None and found[1] in found[0].functions:
+        return inlining.call_function(frame, found[0], found[0].functions[found[1]], node, state, arguments=arguments)
+    operator = lookup_function(
+        unit.imports.get(origin.label.partition(".")[0], "") + "." + origin.label.partition(".")[2]
+    )
+    if operator is not None:
+        return operator_call(frame, operator, operator.parameters, arguments, node, state)
+    return opaque_call(frame, origin.label, arguments.all, node)
+
+
 def evaluate_call(frame: Frame, node: cst.Call, state: State) -> Value:
     """The value of a call on this path."""
     qualified = frame.unit.qualified(node.func) if _is_global(node.func, state) else None
@@ -53,13 +80,18 @@ def evaluate_call(frame: Frame, node: cst.Call, state: State) -> Value:
         case cst.Attribute(value=cst.Call(func=cst.Name(value="super")), attr=cst.Name(value=name)):
             return inlining.call_method(frame, name, node, state, from_super=True)
         case cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=name)):
-            if f"self.{name}" not in state.scope and frame.instance is not None:
-                if frame.instance.method(name) is not None or name in ("register_buffer", "register_parameter"):
-                    return inlining.call_method(frame, name, node, state)
+            if f"self.{name}" not in state.scope and _is_method(frame, name):
+                return inlining.call_method(frame, name, node, state)
             return call_value(frame, frame.self_attribute(name, node, state), node, state)
         case cst.Attribute(value=receiver, attr=cst.Name(value=name)):
             return method_calls.method_call(frame, frame.evaluate(receiver, state), name, node, state)
     return call_value(frame, frame.evaluate(node.func, state), node, state)
+
+
+def _is_method(frame: Frame, name: str) -> bool:
+    if name in ("register_buffer", "register_parameter"):
+        return True
+    return frame.instance is not None and frame.instance.method(name) is not None
 
 
 def _is_global(function: cst.BaseExpression, state: State) -> bool:
@@ -108,6 +140,8 @@ def library_call(frame: Frame, qualified: str, node: cst.Call, state: State) -> 
     if operator is not None:
         arguments = read_arguments(frame, node, state)
         return operator_call(frame, operator, operator.parameters, arguments, node, state)
+    if qualified == "functools.partial":
+        return partial(frame, node, state)
     if lookup_module(qualified) is not None:
         return module_calls.construct(frame, qualified, node, state)
     arguments = read_arguments(frame, node, state)
@@ -119,9 +153,30 @@ def library_call(frame: Frame, qualified: str, node: cst.Call, state: State) -> 
         first = arguments.all[0] if arguments.all else frame.machine.unknown(node, frame.unit)
         origin = Origin("parameter_tensor", (first,), site=frame.site(node), label="nn.Parameter")
         return first.with_(
-            key=frame.machine.fresh(), kind=Kind.TENSOR, gradient=Gradient.CARRIES, origin=origin, has_constant=False,
-            constant=None, elements=None, zero=None, role=Role.CONFIG,
+            key=frame.machine.fresh(),
+            kind=Kind.TENSOR,
+            gradient=Gradient.CARRIES,
+            origin=origin,
+            has_constant=False,
+            constant=None,
+            elements=None,
+            zero=None,
+            role=Role.CONFIG,
         )
+    return _project_call(frame, qualified, arguments, node, state)
+
+
+def _project_call(frame: Frame, qualified: str, arguments: Arguments, node: cst.Call, state: State) -> Value:
+    """A function or a class of another file of the project."""
+    written = dotted(node.func)
+    found = frame.machine.resolve(frame.unit, written) if written is not None and frame.depth < MAX_CALL_DEPTH else None
+    if found is None:
+        return opaque_call(frame, qualified, arguments.all, node)
+    unit, name = found
+    if name in unit.functions:
+        return inlining.call_function(frame, unit, unit.functions[name], node, state)
+    if name in unit.classes:
+        return module_calls.construct_local(frame, unit, name, node, state)
     return opaque_call(frame, qualified, arguments.all, node)
 
 
@@ -167,7 +222,16 @@ def operator_call(
 def _learn(frame: Frame, operator: Operator, bound: Mapping[str, Value]) -> None:
     """A parameter that sits in a tensor's slot is a tensor; one in a label's slot is a target."""
     first = next(iter(bound.values()), None)
-    if first is not None and operator.name not in ("cat", "stack", "tensor", "as_tensor", "einsum", "max", "min", "sum"):
+    if first is not None and operator.name not in (
+        "cat",
+        "stack",
+        "tensor",
+        "as_tensor",
+        "einsum",
+        "max",
+        "min",
+        "sum",
+    ):
         frame.learn(first, Kind.TENSOR)
     for name in ("other", "target", "index", "mask", "x2", "positive", "negative"):
         value = bound.get(name)
@@ -192,7 +256,14 @@ def rewrap(frame: Frame, qualified: str, arguments: Arguments, node: cst.CSTNode
     gradient = Gradient.ZERO if zero else Gradient.CUT if cut else Gradient.NEUTRAL
     if keeps and first is not None:
         gradient = first.gradient
-    origin = Origin(name, (first,) if first is not None else (), dict(arguments.named), frame.site(node), qualified, state.frame)
+    origin = Origin(
+        name,
+        (first,) if first is not None else (),
+        dict(arguments.named),
+        frame.site(node),
+        qualified,
+        state.frame,
+    )
     made = Value(
         key=frame.machine.number(qualified, *(value.key for value in arguments.all)),
         kind=Kind.TENSOR,
@@ -240,10 +311,12 @@ def call_value(frame: Frame, function: Value, node: cst.Call, state: State) -> V
     """A call of a value: a module, a local function, an instance, or something unknown."""
     if function.kind is Kind.MODULE:
         return module_calls.call_module(frame, function, node, state)
+    if function.origin.name == "partial":
+        return _call_partial(frame, function, node, state)
     if function.origin.name == "local_function" and function.origin.site is not None:
         definition = function.origin.site.node
         if isinstance(definition, cst.FunctionDef):
-            return inlining.call_function(frame, definition, node, state, closure=True)
+            return inlining.call_function(frame, frame.unit, definition, node, state, closure=True)
     if function.origin.name == "library" and lookup_function(function.origin.label) is not None:
         return library_call(frame, function.origin.label, node, state)
     arguments = read_arguments(frame, node, state)
@@ -254,7 +327,7 @@ def call_value(frame: Frame, function: Value, node: cst.Call, state: State) -> V
 
 def _named_call(frame: Frame, name: str, node: cst.Call, state: State) -> Value:
     if name in frame.unit.functions:
-        return inlining.call_function(frame, frame.unit.functions[name], node, state)
+        return inlining.call_function(frame, frame.unit, frame.unit.functions[name], node, state)
     if name in frame.unit.classes:
-        return module_calls.construct_local(frame, name, node, state)
+        return module_calls.construct_local(frame, frame.unit, name, node, state)
     return builtin_calls.builtin_call(frame, name, node, state)

@@ -26,7 +26,12 @@ def comprehension(frame: Frame, node: cst.ListComp | cst.GeneratorExp | cst.SetC
     bind_target(frame, loops.target, element_of(frame, iterated, loops.iter, inner), inner)
     nested = loops.inner_for_in
     while nested is not None:
-        bind_target(frame, nested.target, element_of(frame, frame.evaluate(nested.iter, inner), nested.iter, inner), inner)
+        bind_target(
+            frame,
+            nested.target,
+            element_of(frame, frame.evaluate(nested.iter, inner), nested.iter, inner),
+            inner,
+        )
         nested = nested.inner_for_in
     element = frame.evaluate(node.elt, inner)
     made = frame.machine.unknown(node, frame.unit, (element,))

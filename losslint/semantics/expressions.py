@@ -13,7 +13,7 @@ from losslint.semantics.state import State
 from losslint.semantics.subscripts import subscript
 from losslint.semantics.transfer import apply_operator
 from losslint.semantics.truth import comparison_name, read_test, tensors_behind
-from losslint.semantics.values import EVERYTHING, DType, Gradient, Kind, Origin, Value
+from losslint.semantics.values import EVERYTHING, DType, Gradient, Kind, Origin, Role, Value
 from losslint.semantics.zeros import comparison_witness
 
 if TYPE_CHECKING:
@@ -129,14 +129,15 @@ def attribute_of(frame: Frame, receiver: Value, name: str, node: cst.BaseExpress
     machine = frame.machine
     key = machine.number("attribute", receiver.key, name)
     origin = Origin(name, (receiver,), site=frame.site(node), label=name, frame=state.frame)
+    role = Role.CONFIG if receiver.role is Role.CONFIG else Role.UNKNOWN
     if name == "shape":
         frame.learn(receiver, Kind.TENSOR)
-        return Value(key, Kind.SHAPE, origin=Origin("shape", (receiver,), site=frame.site(node)))
+        return Value(key, Kind.SHAPE, origin=Origin("shape", (receiver,), site=frame.site(node)), role=role)
     if name in ("ndim", "requires_grad", "is_cuda", "is_sparse", "itemsize", "training", "nelement"):
-        return Value(key, Kind.NUMBER, origin=origin)
+        return Value(key, Kind.NUMBER, origin=origin, role=role)
     if name in ("dtype", "device", "layout", "grad_fn", "names"):
         frame.learn(receiver, Kind.TENSOR)
-        return Value(key, Kind.OBJECT, origin=origin)
+        return Value(key, Kind.OBJECT, origin=origin, role=role)
     if name == "data":
         cut = Gradient.CUT if receiver.gradient is Gradient.CARRIES else receiver.gradient
         made = receiver.with_(key=key, kind=Kind.TENSOR, origin=origin, gradient=cut)
@@ -156,9 +157,7 @@ def attribute_of(frame: Frame, receiver: Value, name: str, node: cst.BaseExpress
     return unknown.with_(origin=Origin("attribute", (receiver,), site=frame.site(node), label=name))
 
 
-def arithmetic(
-    frame: Frame, name: str, left: Value, right: Value, node: cst.CSTNode, state: State
-) -> Value:
+def arithmetic(frame: Frame, name: str, left: Value, right: Value, node: cst.CSTNode, state: State) -> Value:
     """`left <operator> right`, folded for constants, an operator where a tensor can be involved."""
     machine = frame.machine
     if left.has_constant and right.has_constant:
@@ -215,7 +214,11 @@ def _unary(frame: Frame, node: cst.UnaryOperation, operator: cst.BaseUnaryOp, in
         asked = tensors_behind(inner)
         if asked:
             frame.branch(asked, node, state, "not")
-        return Value(frame.machine.number("not", inner.key), Kind.BOOL, origin=Origin("not", (inner,), site=frame.site(node)))
+        return Value(
+            frame.machine.number("not", inner.key),
+            Kind.BOOL,
+            origin=Origin("not", (inner,), site=frame.site(node)),
+        )
     name = {"Minus": "neg", "BitInvert": "bitwise_not"}.get(type(operator).__name__)
     if name is None:
         return inner
@@ -291,9 +294,7 @@ def _ternary(frame: Frame, node: cst.IfExp, state: State) -> Value:
     return frame.machine.phi(values, node, frame.unit)
 
 
-def _sequence(
-    frame: Frame, node: cst.BaseExpression, elements: Sequence[cst.BaseElement], state: State
-) -> Value:
+def _sequence(frame: Frame, node: cst.BaseExpression, elements: Sequence[cst.BaseElement], state: State) -> Value:
     starred = any(isinstance(element, cst.StarredElement) for element in elements)
     values = tuple(evaluate(frame, element.value, state) for element in elements)
     made = frame.machine.unknown(node, frame.unit, values)
@@ -314,7 +315,9 @@ def _mapping(frame: Frame, node: cst.Dict, state: State) -> Value:
         if isinstance(element, cst.DictElement) and isinstance(element.key, cst.SimpleString):
             elements[str(element.key.evaluated_value)] = values[-1]
     made = frame.machine.unknown(node, frame.unit, values)
-    return made.with_(kind=Kind.MAPPING, origin=Origin("mapping", tuple(values), site=frame.site(node)), elements=elements)
+    return made.with_(
+        kind=Kind.MAPPING, origin=Origin("mapping", tuple(values), site=frame.site(node)), elements=elements
+    )
 
 
 __all__ = ["BRANCH", "arithmetic", "attribute_of", "evaluate"]

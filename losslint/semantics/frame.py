@@ -10,7 +10,7 @@ from losslint.semantics import calls, comprehensions, expressions, stores
 from losslint.semantics.graph import BRANCH
 from losslint.semantics.machine import Machine
 from losslint.semantics.members import Instance, member_value
-from losslint.semantics.names import Unit
+from losslint.semantics.names import Function, Unit
 from losslint.semantics.operators import lookup_function, lookup_module
 from losslint.semantics.state import State
 from losslint.semantics.subscripts import is_selection
@@ -27,7 +27,7 @@ class Frame:
         self.unit = unit
         self.instance = instance
         self.depth = depth
-        self.active: tuple[cst.CSTNode, ...] = ()
+        self.active: tuple[Function, ...] = ()
 
     def evaluate(self, node: cst.BaseExpression, state: State) -> Value:
         """The value of an expression."""
@@ -85,7 +85,7 @@ class Frame:
             return value.constant
         for assumption, answer in state.assumptions.items():
             if answer and assumption[:2] == ("eq", value.key):
-                return self.machine.constants.get(assumption[2])
+                return self.machine.constants.get(assumption[2]) if isinstance(assumption[2], int) else None
         return None
 
     def global_value(self, name: str, node: cst.CSTNode) -> Value:
@@ -115,7 +115,11 @@ class Frame:
             kind = Kind.FUNCTION
         elif lookup_module(qualified) is not None:
             kind = Kind.CLASS
-        return Value(machine.number("library", qualified), kind, origin=Origin("library", site=self.site(node), label=qualified))
+        return Value(
+            machine.number("library", qualified),
+            kind,
+            origin=Origin("library", site=self.site(node), label=qualified),
+        )
 
     def self_attribute(self, name: str, node: cst.CSTNode, state: State) -> Value:
         """`self.name`: assigned on this path, in `__init__`, in the class body, or unknown."""

@@ -10,7 +10,8 @@ import libcst as cst
 from losslint.semantics import calls
 from losslint.semantics.graph import Call
 from losslint.semantics.machine import MAX_CALL_DEPTH
-from losslint.semantics.names import Function
+from losslint.semantics.members import Instance
+from losslint.semantics.names import Function, Unit
 from losslint.semantics.parameters import default_value
 from losslint.semantics.state import State
 from losslint.semantics.values import Value
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
 
 
-def call_method(
-    frame: Frame, name: str, node: cst.Call, state: State, from_super: bool = False
-) -> Value:
+def call_method(frame: Frame, name: str, node: cst.Call, state: State, from_super: bool = False) -> Value:
     """`self.name(...)` or `super().name(...)` where the class or a base in this file defines it."""
     arguments = calls.read_arguments(frame, node, state)
     if name in ("register_buffer", "register_parameter") and len(arguments.positional) > 1:
@@ -30,34 +29,47 @@ def call_method(
         state.bind(f"self.{label.constant}", value)
     if frame.instance is None:
         return calls.opaque_call(frame, f"self.{name}", arguments.all, node)
-    owner = _owner_of(frame) if from_super else None
-    found = frame.instance.method(name, owner)
+    after = frame.active[-1] if from_super and frame.active else None
+    found = frame.instance.method(name, after)
     if found is None:
         if name == "__init__":
             return frame.machine.constant(None)
-        made = frame.machine.unknown(node, frame.unit, arguments.all, "")
-        return made
-    owner_name, function = found
-    static = _is_static(function)
-    return _run(frame, f"{owner_name}.{name}", function, arguments, node, state, skip_self=not static)
+        return frame.machine.unknown(node, frame.unit, arguments.all, "")
+    callee = _callee(frame, found.owner.unit, frame.instance)
+    return run_call(frame, callee, found.symbol, found.function, arguments, node, state, not _is_static(found.function))
 
 
 def call_function(
-    frame: Frame, function: Function, node: cst.Call, state: State, closure: bool = False
+    frame: Frame,
+    unit: Unit,
+    function: Function,
+    node: cst.Call,
+    state: State,
+    closure: bool = False,
+    arguments: calls.Arguments | None = None,
 ) -> Value:
-    """A function of the file, or a nested one that sees the caller's names."""
-    arguments = calls.read_arguments(frame, node, state)
-    return _run(frame, function.name.value, function, arguments, node, state, skip_self=False, closure=closure)
+    """A function of the project, or a nested one that sees the caller's names."""
+    if arguments is None:
+        arguments = calls.read_arguments(frame, node, state)
+    callee = _callee(frame, unit, frame.instance if closure else None)
+    return run_call(frame, callee, function.name.value, function, arguments, node, state, False, closure)
 
 
-def _owner_of(frame: Frame) -> str | None:
-    """The class whose method is running: where `super()` starts."""
-    if frame.instance is None or not frame.active:
+def call_instance(
+    frame: Frame, instance: Instance, arguments: calls.Arguments, node: cst.Call, state: State
+) -> Value | None:
+    """`module(...)` for a module of the project: its forward; None where it has none."""
+    found = instance.method("forward") or instance.method("__call__")
+    if found is None:
         return None
-    for qualified, function in frame.instance.unit.functions.items():
-        if function is frame.active[-1]:
-            return qualified.rpartition(".")[0]
-    return None
+    callee = _callee(frame, found.owner.unit, instance)
+    return run_call(frame, callee, found.symbol, found.function, arguments, node, state, True)
+
+
+def _callee(frame: Frame, unit: Unit, instance: Instance | None) -> Frame:
+    from losslint.semantics.frame import Frame as FrameClass
+
+    return FrameClass(frame.machine, unit, instance, frame.depth + 1)
 
 
 def _is_static(function: Function) -> bool:
@@ -67,8 +79,9 @@ def _is_static(function: Function) -> bool:
     )
 
 
-def _run(
+def run_call(
     frame: Frame,
+    callee: Frame,
     symbol: str,
     function: Function,
     arguments: calls.Arguments,
@@ -77,17 +90,17 @@ def _run(
     skip_self: bool,
     closure: bool = False,
 ) -> Value:
-    from losslint.semantics.frame import Frame as FrameClass
+    """Run a function's body with a call's arguments; too deep, recursive or with hidden arguments it is opaque."""
     from losslint.semantics.statements import run_function
 
     if frame.depth >= MAX_CALL_DEPTH or function in frame.active or not arguments.complete:
         return calls.opaque_call(frame, symbol, arguments.all, node)
-    callee = FrameClass(frame.machine, frame.unit, frame.instance, frame.depth + 1)
     callee.active = (*frame.active, function)
     inner = state.fork()
     inner.frame = frame.machine.next_frame()
     inner.calls = (*state.calls, Call(symbol, frame.site(node)))
-    kept = {name: value for name, value in state.scope.items() if closure or name.startswith("self.")}
+    own = callee.instance is frame.instance
+    kept = {name: value for name, value in state.scope.items() if closure or (own and name.startswith("self."))}
     inner.scope = {**kept, **bind_parameters(callee, function, arguments, skip_self)}
     flow = run_function(callee, function, inner)
     returned = [value for _, value in flow.returned]
@@ -95,7 +108,8 @@ def _run(
         return frame.machine.unknown(node, frame.unit)
     if flow.falling:
         returned.append(frame.machine.constant(None, node, frame.unit))
-    _keep_attributes(frame, flow.returned, flow.falling, state)
+    if own:
+        _keep_attributes(frame, flow.returned, flow.falling, state)
     return frame.machine.phi(returned, node, frame.unit)
 
 
@@ -110,9 +124,7 @@ def _keep_attributes(
             state.bind(name, frame.machine.phi(values))
 
 
-def bind_parameters(
-    callee: Frame, function: Function, arguments: calls.Arguments, skip_self: bool
-) -> dict[str, Value]:
+def bind_parameters(callee: Frame, function: Function, arguments: calls.Arguments, skip_self: bool) -> dict[str, Value]:
     """The parameters of a function bound to a call's arguments, defaults where none is given."""
     parameters = [*function.params.posonly_params, *function.params.params]
     if skip_self:
@@ -126,7 +138,9 @@ def bind_parameters(
             scope[name] = arguments.named[name]
         else:
             given = default_value(callee, parameter)
-            scope[name] = given.with_(is_default=False) if given is not None else callee.machine.unknown(parameter, callee.unit)
+            scope[name] = (
+                given.with_(is_default=False) if given is not None else callee.machine.unknown(parameter, callee.unit)
+            )
     star = function.params.star_arg
     if isinstance(star, cst.Param):
         rest = arguments.positional[len(parameters) :]

@@ -6,35 +6,36 @@ run starts with it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 import libcst as cst
 
 from losslint.semantics.frame import Frame
 from losslint.semantics.graph import Graph
-from losslint.semantics.machine import Machine, TooMuchWork
-from losslint.semantics.members import Instance, lineage
+from losslint.semantics.instances import build_instance
+from losslint.semantics.machine import Machine, Resolver, TooMuchWork, nothing_elsewhere
 from losslint.semantics.names import Function, Unit
-from losslint.semantics.parameters import constructor_parameter, entry_scope
+from losslint.semantics.parameters import entry_scope
 from losslint.semantics.state import State
 from losslint.semantics.statements import run_function, run_suite
-from losslint.semantics.values import Kind, Role, Value
+from losslint.semantics.values import Kind, Role
 
 Hints = Mapping[str, tuple[Kind, Role]]
 SCRIPT = "<module>"
 
 
-def analyse(unit: Unit, entry: str) -> Graph | None:
+def analyse(unit: Unit, entry: str, resolve: Resolver = nothing_elsewhere) -> Graph | None:
     """The graph of the function `entry` ("Class.forward", "dice_loss" or "<module>"); None where there is none."""
     if entry == SCRIPT:
-        return _run_script(unit)
+        return _run_script(unit, resolve)
     function = unit.functions.get(entry)
     if function is None:
         return None
-    machine, graph = _run(unit, entry, function, {})
+    machine, graph = _run(unit, entry, function, {}, resolve)
     hints = _hints(machine)
     if hints:
-        _, graph = _run(unit, entry, function, hints)
+        _, graph = _run(unit, entry, function, hints, resolve)
     return graph
 
 
@@ -46,21 +47,18 @@ def _hints(machine: Machine) -> Hints:
     }
 
 
-def _run(unit: Unit, entry: str, function: Function, hints: Hints) -> tuple[Machine, Graph]:
-    machine = Machine(unit, hints)
+def _run(unit: Unit, entry: str, function: Function, hints: Hints, resolve: Resolver) -> tuple[Machine, Graph]:
+    machine = Machine(unit, hints, resolve)
     owner = entry.rpartition(".")[0]
     is_method = owner in unit.classes
-    instance = _instance(machine, unit, owner) if is_method else None
-    machine.ops.clear()
+    instance = build_instance(machine, unit, owner) if is_method else None
     frame = Frame(machine, unit, instance)
     frame.active = (function,)
     state = State()
     state.scope = entry_scope(frame, function, skip_self=is_method and not _is_static(function))
     parameters = tuple(state.scope.values())
-    try:
+    with contextlib.suppress(TooMuchWork, RecursionError):
         run_function(frame, function, state)
-    except (TooMuchWork, RecursionError):
-        pass
     return machine, Graph(entry, tuple(machine.ops), unit, function, owner if is_method else "", parameters)
 
 
@@ -69,41 +67,11 @@ def _is_static(function: Function) -> bool:
     return any(isinstance(name, cst.Name) and name.value == "staticmethod" for name in names)
 
 
-def _instance(machine: Machine, unit: Unit, owner: str) -> Instance:
-    """The class with the attributes its constructor sets; a constructor too hard to follow leaves them unknown."""
-    bases = lineage(unit, owner)
-    instance = Instance(unit, owner, bases)
-    found = instance.method("__init__")
-    if found is None:
-        return instance
-    _, constructor = found
-    frame = Frame(machine, unit, instance)
-    frame.active = (constructor,)
-    state = State()
-    parameters = [*constructor.params.posonly_params, *constructor.params.params][1:]
-    state.scope = {
-        parameter.name.value: constructor_parameter(frame, parameter)
-        for parameter in [*parameters, *constructor.params.kwonly_params]
-    }
-    try:
-        flow = run_function(frame, constructor, state)
-    except (TooMuchWork, RecursionError):
-        return instance
-    ends = [*flow.falling, *(end for end, _ in flow.returned)]
-    attributes: dict[str, Value] = {}
-    for name in dict.fromkeys(name for end in ends for name in end.scope if name.startswith("self.")):
-        values = [end.scope[name] for end in ends if name in end.scope]
-        attributes[name.removeprefix("self.")] = machine.phi(values)
-    return Instance(unit, owner, bases, {**machine.buffers, **attributes})
-
-
-def _run_script(unit: Unit) -> Graph:
+def _run_script(unit: Unit, resolve: Resolver) -> Graph:
     """The module's own statements, as one long function."""
-    machine = Machine(unit, {})
+    machine = Machine(unit, {}, resolve)
     frame = Frame(machine, unit)
     suite = cst.IndentedBlock(body=[node for node in unit.module.body if isinstance(node, cst.BaseStatement)])
-    try:
+    with contextlib.suppress(TooMuchWork, RecursionError):
         run_suite(frame, suite, [State()])
-    except (TooMuchWork, RecursionError):
-        pass
     return Graph(SCRIPT, tuple(machine.ops), unit)

@@ -51,8 +51,10 @@ def power(base: Interval, exponent: Value) -> Interval:
     """base ** exponent for a constant exponent or a base in [0, 1] or [0, inf)."""
     number = exponent.constant
     if isinstance(number, int) and number % 2 == 0 and number > 0:
-        ends = (abs(base.low) ** number if math.isfinite(base.low) else math.inf,
-                abs(base.high) ** number if math.isfinite(base.high) else math.inf)
+        ends = (
+            abs(base.low) ** number if math.isfinite(base.low) else math.inf,
+            abs(base.high) ** number if math.isfinite(base.high) else math.inf,
+        )
         low = 0.0 if base.low <= 0.0 <= base.high else min(ends)
         return Interval(low, max(ends))
     if base.low >= 0.0:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import libcst as cst
 
@@ -31,7 +32,17 @@ MAX_ALTERNATIVES = 4
 MAX_STATES = 8
 MAX_CALL_DEPTH = 5
 
+T = TypeVar("T")
+
 _GRADIENT_ORDER = (Gradient.NEUTRAL, Gradient.CUT, Gradient.ZERO, Gradient.CARRIES)
+
+
+Resolver = Callable[[Unit, str], "tuple[Unit, str] | None"]
+
+
+def nothing_elsewhere(unit: Unit, name: str) -> tuple[Unit, str] | None:
+    """The resolver of a file that stands alone."""
+    return None
 
 
 class TooMuchWork(Exception):
@@ -46,14 +57,19 @@ def strongest_gradient(gradients: Sequence[Gradient]) -> Gradient:
 class Machine:
     """State shared by all paths of one analysis."""
 
-    def __init__(self, unit: Unit, hints: Mapping[str, tuple[Kind, Role]]) -> None:
+    def __init__(
+        self, unit: Unit, hints: Mapping[str, tuple[Kind, Role]], resolve: Resolver = nothing_elsewhere
+    ) -> None:
         self.unit = unit
         self.hints = hints
+        self.resolve = resolve
         self.ops: list[Op] = []
         self.learned_kinds: dict[str, Kind] = {}
         self.learned_roles: dict[str, Role] = {}
         self.constants: dict[int, object] = {}
         self.buffers: dict[str, Value] = {}
+        self.instances: dict[int, object] = {}
+        self.building = 0
         self._numbers: dict[Hashable, int] = {}
         self._frames = 0
 
@@ -143,9 +159,7 @@ def _joined(key: int, origin: Origin, values: Sequence[Value]) -> Value:
     return Value(
         key=key,
         kind=_joined_kind(kinds),
-        interval=Interval(
-            min(value.interval.low for value in present), max(value.interval.high for value in present)
-        ),
+        interval=Interval(min(value.interval.low for value in present), max(value.interval.high for value in present)),
         origin=origin,
         gradient=strongest_gradient([value.gradient for value in present]),
         role=_agreed([value.role for value in present], Role.UNKNOWN),
@@ -167,7 +181,7 @@ def _joined_kind(kinds: set[Kind]) -> Kind:
     return Kind.UNKNOWN
 
 
-def _agreed(values: Sequence[object], otherwise: object) -> object:  # type: ignore[explicit-any, unused-ignore]
+def _agreed(values: Sequence[T], otherwise: T) -> T:
     return values[0] if all(value == values[0] for value in values) else otherwise
 
 

@@ -1,50 +1,97 @@
-"""What `self` holds: the attributes that `__init__` and the class body assign, with parameters' defaults as defaults."""
+"""Classes and instances: the methods and attributes `self` has, through bases in other files of the project too."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from losslint.semantics.machine import Machine
 from losslint.semantics.names import Function, Unit, dotted
-from losslint.semantics.values import Kind, Role, Value
+from losslint.semantics.values import Role, Value
+
+if TYPE_CHECKING:
+    from losslint.semantics.machine import Resolver
+
+MAX_BASES = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Base:
+    """A class of the project: its file and its name there."""
+
+    unit: Unit
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Method:
+    """A method, with the class that defines it."""
+
+    owner: Base
+    function: Function
+
+    @property
+    def symbol(self) -> str:
+        """`Class.method`."""
+        return f"{self.owner.name}.{self.function.name.value}"
 
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """A class as its methods see it: the methods of it and of its bases in the file, and its attributes."""
+    """A class as its methods see it: itself and its bases, nearest first, and its attributes."""
 
-    unit: Unit
-    name: str
-    lineage: tuple[str, ...]
+    lineage: tuple[Base, ...]
     attributes: Mapping[str, Value] = field(default_factory=dict)
 
-    def method(self, name: str, after: str | None = None) -> tuple[str, Function] | None:
-        """The class and the definition of a method; `after` starts behind a class, as `super()` does."""
+    def method(self, name: str, after: Function | None = None) -> Method | None:
+        """The nearest definition of a method; `after` starts behind the class that defines it, as `super()` does."""
         order = self.lineage
-        if after is not None and after in order:
-            order = order[order.index(after) + 1 :]
-        for owner in order:
-            found = self.unit.functions.get(f"{owner}.{name}")
+        if after is not None:
+            for position, base in enumerate(order):
+                if any(function is after for function in base.unit.functions.values()) and _defines(base, after):
+                    order = order[position + 1 :]
+                    break
+        for base in order:
+            found = base.unit.functions.get(f"{base.name}.{name}")
             if found is not None:
-                return owner, found
+                return Method(base, found)
         return None
 
 
-def lineage(unit: Unit, name: str) -> tuple[str, ...]:
-    """The class and its bases in the same file, nearest first."""
-    found: list[str] = []
-    pending = [name]
-    while pending:
+def _defines(base: Base, function: Function) -> bool:
+    return base.unit.functions.get(f"{base.name}.{function.name.value}") is function
+
+
+def lineage(unit: Unit, name: str, resolve: Resolver) -> tuple[Base, ...]:
+    """The class and its bases in the project, nearest first."""
+    found: list[Base] = []
+    pending = [Base(unit, name)]
+    while pending and len(found) < MAX_BASES:
         current = pending.pop(0)
-        node = unit.classes.get(current)
-        if node is None or current in found:
+        node = current.unit.classes.get(current.name)
+        if node is None or any(base.unit is current.unit and base.name == current.name for base in found):
             continue
         found.append(current)
-        pending.extend(base for argument in node.bases if (base := dotted(argument.value)))
+        pending.extend(_bases(current.unit, node, resolve))
     return tuple(found)
+
+
+def _bases(unit: Unit, node: cst.ClassDef, resolve: Resolver) -> list[Base]:
+    bases: list[Base] = []
+    for argument in node.bases:
+        name = dotted(argument.value)
+        if name is None:
+            continue
+        if name in unit.classes:
+            bases.append(Base(unit, name))
+        else:
+            elsewhere = resolve(unit, name)
+            if elsewhere is not None:
+                bases.append(Base(*elsewhere))
+    return bases
 
 
 def member_value(machine: Machine, instance: Instance, name: str, node: cst.CSTNode) -> Value | None:
@@ -52,14 +99,9 @@ def member_value(machine: Machine, instance: Instance, name: str, node: cst.CSTN
     found = instance.attributes.get(name)
     if found is not None:
         return found
-    for owner in instance.lineage:
-        constant = instance.unit.constants.get(f"{owner}.{name}")
+    for base in instance.lineage:
+        constant = base.unit.constants.get(f"{base.name}.{name}")
         if isinstance(constant, (cst.Integer, cst.Float, cst.SimpleString)):
-            value = machine.constant(constant.evaluated_value, node, instance.unit)
+            value = machine.constant(constant.evaluated_value, node, base.unit)
             return value.with_(key=machine.number("self", name), is_default=True, role=Role.CONFIG)
     return None
-
-
-def is_configuration(value: Value) -> bool:
-    """Whether a value is set when the loss is built and not computed from its inputs."""
-    return value.role is Role.CONFIG or value.kind in (Kind.STR, Kind.MODULE, Kind.FUNCTION, Kind.CLASS)

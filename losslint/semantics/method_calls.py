@@ -16,8 +16,39 @@ if TYPE_CHECKING:
 
 _NOT_TENSORS = frozenset({Kind.STR, Kind.MAPPING, Kind.NONE, Kind.FUNCTION, Kind.CLASS})
 _ALSO_OTHERS = frozenset(
-    "index count copy append extend insert pop remove sort reverse update get items keys values format join split "
-    "add clear step backward size_ log sample rsample log_prob entropy mean_ forward apply".split()
+    [
+        "index",
+        "count",
+        "copy",
+        "append",
+        "extend",
+        "insert",
+        "pop",
+        "remove",
+        "sort",
+        "reverse",
+        "update",
+        "get",
+        "items",
+        "keys",
+        "values",
+        "format",
+        "join",
+        "split",
+        "add",
+        "clear",
+        "step",
+        "backward",
+        "size_",
+        "log",
+        "sample",
+        "rsample",
+        "log_prob",
+        "entropy",
+        "mean_",
+        "forward",
+        "apply",
+    ]
 )
 _SIZES = frozenset({"size", "dim", "numel", "nelement", "ndimension", "stride", "element_size"})
 
@@ -38,9 +69,7 @@ def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state:
         arguments = calls.read_arguments(frame, node, state)
         frame.learn(receiver, Kind.TENSOR)
         proven = receiver.is_tensor or name not in _ALSO_OTHERS
-        made = calls.operator_call(
-            frame, operator, operator.method_parameters, arguments, node, state, receiver
-        )
+        made = calls.operator_call(frame, operator, operator.method_parameters, arguments, node, state, receiver)
         if not proven and made.is_tensor:
             made = made.with_(kind=Kind.UNKNOWN)
         if in_place:
@@ -82,7 +111,8 @@ def _force_gradient(frame: Frame, receiver: Value, node: cst.Call, state: State)
     """`loss.requires_grad_()` makes a leaf of what it is called on."""
     calls.read_arguments(frame, node, state)
     made = receiver.with_(
-        key=frame.machine.fresh(), origin=Origin("requires_grad_", (receiver,), site=frame.site(node), frame=state.frame)
+        key=frame.machine.fresh(),
+        origin=Origin("requires_grad_", (receiver,), site=frame.site(node), frame=state.frame),
     )
     _rebind(node, made, state)
     return frame.machine.emit(made, state)

@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from losslint.semantics import calls
+from losslint.semantics import calls, inlining
+from losslint.semantics.instances import build_instance
+from losslint.semantics.machine import MAX_CALL_DEPTH
+from losslint.semantics.members import Instance
+from losslint.semantics.names import Unit
 from losslint.semantics.operators import Parameter, lookup_module
 from losslint.semantics.state import State
 from losslint.semantics.values import Gradient, Kind, Origin, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
+
+MAX_NESTED_INSTANCES = 3
 
 
 def construct(frame: Frame, qualified: str, node: cst.Call, state: State) -> Value:
@@ -25,11 +31,16 @@ def construct(frame: Frame, qualified: str, node: cst.Call, state: State) -> Val
     return Value(key, Kind.MODULE, origin=origin, gradient=Gradient.CARRIES)
 
 
-def construct_local(frame: Frame, name: str, node: cst.Call, state: State) -> Value:
-    """An instance of a class of this file."""
+def construct_local(frame: Frame, unit: Unit, name: str, node: cst.Call, state: State) -> Value:
+    """An instance of a class of the project, built with the call's arguments."""
     arguments = calls.read_arguments(frame, node, state)
     origin = Origin("instance", arguments.all, dict(arguments.named), frame.site(node), name)
-    return Value(frame.machine.fresh(), Kind.MODULE, origin=origin, gradient=Gradient.CARRIES)
+    key = frame.machine.fresh()
+    if frame.depth < MAX_CALL_DEPTH and frame.machine.building < MAX_NESTED_INSTANCES and arguments.complete:
+        frame.machine.building += 1
+        frame.machine.instances[key] = build_instance(frame.machine, unit, name, arguments)
+        frame.machine.building -= 1
+    return Value(key, Kind.MODULE, origin=origin, gradient=Gradient.CARRIES)
 
 
 def call_module(frame: Frame, function: Value, node: cst.Call, state: State) -> Value:
@@ -39,6 +50,11 @@ def call_module(frame: Frame, function: Value, node: cst.Call, state: State) -> 
 
 
 def _apply(frame: Frame, function: Value, arguments: calls.Arguments, node: cst.Call, state: State) -> Value:
+    instance = frame.machine.instances.get(function.key)
+    if isinstance(instance, Instance):
+        called = inlining.call_instance(frame, instance, arguments, node, state)
+        if called is not None:
+            return called
     if function.origin.label == "torch.nn.Sequential":
         value = arguments.all[0] if arguments.all else frame.machine.unknown(node, frame.unit)
         for member in function.origin.operands:
@@ -51,16 +67,14 @@ def _apply(frame: Frame, function: Value, arguments: calls.Arguments, node: cst.
         return _opaque(frame, function, arguments.all, node, state)
     kept: dict[str, Value] = {}
     for constructor_name, call_name in module.mapping.items():
-        value = function.origin.keywords.get(constructor_name)
-        if value is not None:
-            kept[call_name] = value
+        setting = function.origin.keywords.get(constructor_name)
+        if setting is not None:
+            kept[call_name] = setting
     given = calls.Arguments(arguments.positional, {**kept, **arguments.named}, arguments.complete)
     parameters: tuple[Parameter, ...] = module.operator.parameters
     return calls.operator_call(frame, module.operator, parameters, given, node, state)
 
 
-def _opaque(
-    frame: Frame, function: Value, arguments: tuple[Value, ...], node: cst.Call, state: State
-) -> Value:
+def _opaque(frame: Frame, function: Value, arguments: tuple[Value, ...], node: cst.Call, state: State) -> Value:
     made = frame.machine.unknown(node, frame.unit, (*arguments, function), f"{function.origin.label}()")
     return made.with_(gradient=Gradient.CARRIES if state.gradient_matters else Gradient.CUT)

@@ -1,4 +1,4 @@
-"""Names of one parsed file: what its imports, functions, classes and constants are called, and how to spell a torch name."""
+"""Names of one parsed file: its imports, functions, classes and constants, and how it can spell a torch name."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ class _Collector:
                         head = target.partition(".")[0]
                         self.imports[head] = head
             case cst.ImportFrom(names=names) if not isinstance(names, cst.ImportStar):
-                origin = "." * len(node.relative) + (dotted(node.module) if node.module else "" or "")  # type: ignore[operator]
+                origin = "." * len(node.relative) + ((dotted(node.module) or "") if node.module is not None else "")
                 for alias in names:
                     name = dotted(alias.name)
                     local = (
@@ -158,8 +158,8 @@ class _Collector:
                         separator = "" if not origin or origin.endswith(".") else "."
                         self.imports[local] = f"{origin}{separator}{name}"
             case cst.Assign(targets=targets, value=value):
-                for target in targets:
-                    if isinstance(target.target, cst.Name):
-                        self.constants[prefix + target.target.value] = value
+                for assigned in targets:
+                    if isinstance(assigned.target, cst.Name):
+                        self.constants[prefix + assigned.target.value] = value
             case cst.AnnAssign(target=cst.Name(value=name), value=value) if value is not None:
                 self.constants[prefix + name] = value

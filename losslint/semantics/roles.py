@@ -10,18 +10,84 @@ from losslint.semantics.names import dotted
 from losslint.semantics.values import Kind, Role
 
 _TARGET = frozenset(
-    "target targets label labels gt gts truth true y groundtruth onehot reference ref teacher tgt trg "
-    "t_true y_true ytrue".split()
+    [
+        "target",
+        "targets",
+        "label",
+        "labels",
+        "gt",
+        "gts",
+        "truth",
+        "true",
+        "y",
+        "groundtruth",
+        "onehot",
+        "reference",
+        "ref",
+        "teacher",
+        "tgt",
+        "trg",
+        "t_true",
+        "y_true",
+        "ytrue",
+    ]
 )
 _PREDICTION = frozenset(
-    "pred preds prediction predictions predicted yhat output outputs out logit logits input inputs score scores "
-    "prob probs proba probability probabilities recon reconstruction reconstructed anchor anchors embedding "
-    "embeddings emb embeds student mu logvar hat estimate estimated est positive negative pos neg "
-    "query queries features feats feature feat generated fake ypred".split()
+    [
+        "pred",
+        "preds",
+        "prediction",
+        "predictions",
+        "predicted",
+        "yhat",
+        "output",
+        "outputs",
+        "out",
+        "logit",
+        "logits",
+        "input",
+        "inputs",
+        "score",
+        "scores",
+        "prob",
+        "probs",
+        "proba",
+        "probability",
+        "probabilities",
+        "recon",
+        "reconstruction",
+        "reconstructed",
+        "anchor",
+        "anchors",
+        "embedding",
+        "embeddings",
+        "emb",
+        "embeds",
+        "student",
+        "mu",
+        "logvar",
+        "hat",
+        "estimate",
+        "estimated",
+        "est",
+        "positive",
+        "negative",
+        "pos",
+        "neg",
+        "query",
+        "queries",
+        "features",
+        "feats",
+        "feature",
+        "feat",
+        "generated",
+        "fake",
+        "ypred",
+    ]
 )
-_MASK = frozenset("mask masks valid padding pad".split())
-_WEIGHT = frozenset("weight weights alpha gamma beta lambda coef coefficient".split())
-_PROBABILITY = frozenset("p prob probs proba probability probabilities softmaxed".split())
+_MASK = frozenset(["mask", "masks", "valid", "padding", "pad"])
+_WEIGHT = frozenset(["weight", "weights", "alpha", "gamma", "beta", "lambda", "coef", "coefficient"])
+_PROBABILITY = frozenset(["p", "prob", "probs", "proba", "probability", "probabilities", "softmaxed"])
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 

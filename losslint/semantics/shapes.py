@@ -116,9 +116,7 @@ def _over_all(name: str, first: Value) -> Reduction:
     return mine if before.kind is Reduced.NONE else Reduction(mine.kind, "")
 
 
-def _viewed(
-    name: str, arguments: Mapping[str, Value], positional: Sequence[Value], first: Value | None
-) -> ShapeFacts:
+def _viewed(name: str, arguments: Mapping[str, Value], positional: Sequence[Value], first: Value | None) -> ShapeFacts:
     if first is None:
         return ShapeFacts()
     rank: int | None = None
@@ -140,7 +138,22 @@ def _viewed(
 
 
 _SAME_RANK = frozenset(
-    "permute transpose t movedim contiguous clone flip roll detach swapaxes mt adjoint narrow alias".split()
+    [
+        "permute",
+        "transpose",
+        "t",
+        "movedim",
+        "contiguous",
+        "clone",
+        "flip",
+        "roll",
+        "detach",
+        "swapaxes",
+        "mt",
+        "adjoint",
+        "narrow",
+        "alias",
+    ]
 )
 
 
@@ -174,7 +187,16 @@ def _selected(name: str, first: Value | None) -> ShapeFacts:
         return ShapeFacts(1, first.reduction)
     if name in ("nonzero", "argwhere"):
         return ShapeFacts(2)
-    same = name in ("gather", "take_along_dim", "index_select", "topk", "sort", "narrow", "scatter", "index_put")
+    same = name in (
+        "gather",
+        "take_along_dim",
+        "index_select",
+        "topk",
+        "sort",
+        "narrow",
+        "scatter",
+        "index_put",
+    )
     return ShapeFacts(first.rank if same else None, first.reduction)
 
 

@@ -52,7 +52,7 @@ def parenthesised(text: str) -> str:
         node = cst.parse_expression(text)
     except cst.ParserSyntaxError:
         return f"({text})"
-    return text if isinstance(node, _ATOMS) or node.lpar else f"({text})"  # type: ignore[attr-defined]
+    return text if isinstance(node, _ATOMS) or node.lpar else f"({text})"
 
 
 def without_parentheses(node: cst.BaseExpression, text: str) -> str:

@@ -17,7 +17,16 @@ Assumption = tuple[object, ...]
 class State:
     """One path through a function."""
 
-    __slots__ = ("assumptions", "calls", "conditions", "frame", "gradient_matters", "guards", "loops", "scope")
+    __slots__ = (
+        "assumptions",
+        "calls",
+        "conditions",
+        "frame",
+        "gradient_matters",
+        "guards",
+        "loops",
+        "scope",
+    )
 
     def __init__(self, frame: int = 0) -> None:
         self.scope: Mapping[str, Value] = {}
@@ -73,8 +82,7 @@ def join_states(states: Sequence[State], join: Callable[[Sequence[Value]], Value
     }
     common = 0
     while all(
-        common < len(state.conditions) and state.conditions[common] is first.conditions[common]
-        for state in states
+        common < len(state.conditions) and state.conditions[common] is first.conditions[common] for state in states
     ):
         common += 1
     merged.conditions = first.conditions[:common]

@@ -27,7 +27,10 @@ def store(frame: Frame, target: cst.Subscript, value: Value, state: State) -> No
     elif receiver.is_tensor or receiver.kind is Kind.UNKNOWN:
         state.bind(name, _overwritten(frame, receiver, target, value, state))
     else:
-        state.bind(name, receiver.with_(key=frame.machine.fresh(), elements=None, origin=Origin("unknown", (receiver, value))))
+        state.bind(
+            name,
+            receiver.with_(key=frame.machine.fresh(), elements=None, origin=Origin("unknown", (receiver, value))),
+        )
 
 
 def _name_of(node: cst.BaseExpression) -> str | None:
@@ -53,9 +56,7 @@ def _with_item(frame: Frame, receiver: Value, target: cst.Subscript, value: Valu
 
 def _overwritten(frame: Frame, receiver: Value, target: cst.Subscript, value: Value, state: State) -> Value:
     indices = [
-        frame.evaluate(element.slice.value, state)
-        for element in target.slice
-        if isinstance(element.slice, cst.Index)
+        frame.evaluate(element.slice.value, state) for element in target.slice if isinstance(element.slice, cst.Index)
     ]
     origin = Origin("index_put", (receiver, value, *indices), site=frame.site(target), frame=state.frame)
     made = receiver.with_(

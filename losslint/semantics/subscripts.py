@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from losslint.semantics.guards import chain, closure
 from losslint.semantics.state import State
 from losslint.semantics.values import DType, Kind, Origin, Reduced, Reduction, Value
-from losslint.semantics.zeros import chain, closure
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
@@ -26,7 +26,7 @@ def subscript(frame: Frame, node: cst.Subscript, state: State) -> Value:
             return found
     if isinstance(receiver.elements, dict) and len(indices) == 1 and isinstance(indices[0], Value):
         named = receiver.elements.get(str(indices[0].constant))
-        if named is not None:
+        if isinstance(named, Value):
             return named
     if receiver.kind in (Kind.TENSOR, Kind.UNKNOWN) and (receiver.is_tensor or _tensor_like(indices)):
         if not receiver.is_tensor:
@@ -61,7 +61,7 @@ def _size(frame: Frame, node: cst.Subscript, receiver: Value, indices: list[Valu
     tensor = receiver.origin.operands[0] if receiver.origin.operands else None
     selected = tensor is not None and is_selection(tensor) and label == "0"
     zero = tensor.zero if selected and tensor is not None else None
-    return Value(key, kind, origin=origin, rank=0, zero=zero)
+    return Value(key, kind, origin=origin, rank=0, zero=zero, role=receiver.role)
 
 
 def is_selection(value: Value) -> bool:
@@ -69,6 +69,45 @@ def is_selection(value: Value) -> bool:
     return value.origin.name in ("masked_select", "nonzero", "argwhere") or (
         value.origin.name == "getitem" and value.origin.label == "mask"
     )
+
+
+def selected_by(value: Value) -> Value | None:
+    """The selection that decides how many elements a tensor has, through what works element by element."""
+    pending, seen = [value], 0
+    while pending and seen < 60:
+        current = pending.pop()
+        seen += 1
+        if current.is_tensor and is_selection(current):
+            return current
+        if current.rank != 0 and current.origin.name not in _CHANGES_SIZE and current.origin.name != "parameter":
+            pending.extend(operand for operand in current.origin.operands if operand.is_tensor and operand.rank != 0)
+    return None
+
+
+_CHANGES_SIZE = frozenset(
+    {
+        "cat",
+        "stack",
+        "matmul",
+        "mm",
+        "index_put",
+        "scatter",
+        "scatter_add",
+        "where_index",
+        "phi",
+        "gather",
+        "getitem",
+        "bincount",
+        "histc",
+        "cdist",
+        "sum",
+        "mean",
+        "amax",
+        "amin",
+        "max",
+        "min",
+    }
+)
 
 
 def _element(
@@ -83,9 +122,7 @@ def _element(
     return frame.machine.phi(elements, node, frame.unit) if elements else None
 
 
-def select(
-    frame: Frame, node: cst.Subscript, receiver: Value, indices: list[Value | cst.Slice], state: State
-) -> Value:
+def select(frame: Frame, node: cst.Subscript, receiver: Value, indices: list[Value | cst.Slice], state: State) -> Value:
     """Indexing of a tensor, recorded as `getitem` with the label "mask" for boolean masks."""
     values = [index for index in indices if isinstance(index, Value)]
     masks = [value for value in values if value.is_tensor and value.dtype is DType.BOOL]

@@ -28,8 +28,7 @@ def returned_values(op: Op) -> tuple[Value, ...]:
     """The loss among what a RETURN gives: of a mapping the entries named loss, of a tuple its first element."""
     value = op.operands[0]
     if isinstance(value.elements, dict):
-        losses = tuple(each for name, each in value.elements.items() if "loss" in name.lower())
-        return losses
+        return tuple(each for name, each in value.elements.items() if "loss" in name.lower())
     if isinstance(value.elements, tuple) and value.elements:
         return value.elements[:1]
     return (value,)

@@ -1,8 +1,8 @@
-"""What one operator does to what is known: the result's range, gradient, shape, dtype, device, alias and zero witness."""
+"""What one operator does to what is known: range, gradient, shape, dtype, device, alias and zero witness."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from losslint.semantics import intervals
 from losslint.semantics.machine import Machine, strongest_gradient
@@ -23,8 +23,34 @@ from losslint.semantics.values import (
 from losslint.semantics.zeros import zero_witness
 
 PASS_RANGE = frozenset(
-    "gather take_along_dim index_select masked_select select narrow topk sort amax amin max min mean nanmean median mode "
-    "kthvalue cummax cummin diagonal cat stack masked_fill dropout index_put where".split()
+    [
+        "gather",
+        "take_along_dim",
+        "index_select",
+        "masked_select",
+        "select",
+        "narrow",
+        "topk",
+        "sort",
+        "amax",
+        "amin",
+        "max",
+        "min",
+        "mean",
+        "nanmean",
+        "median",
+        "mode",
+        "kthvalue",
+        "cummax",
+        "cummin",
+        "diagonal",
+        "cat",
+        "stack",
+        "masked_fill",
+        "dropout",
+        "index_put",
+        "where",
+    ]
 )
 _BOUNDED_SUMS = frozenset({"sum", "nansum", "cumsum", "trace", "prod", "cumprod"})
 _NUMBERS = frozenset({"item", "numel", "size_dim", "dim", "len"})
@@ -80,7 +106,9 @@ def _outputs(machine: Machine, state: State, operator: Operator, made: Value) ->
         gradient = made.gradient
         if not differentiable and gradient in (Gradient.CARRIES, Gradient.ZERO):
             gradient = Gradient.ZERO
-        origin = Origin(made.origin.name, made.origin.operands, made.origin.keywords, made.origin.site, name, state.frame)
+        origin = Origin(
+            made.origin.name, made.origin.operands, made.origin.keywords, made.origin.site, name, state.frame
+        )
         elements.append(
             made.with_(
                 key=machine.number("output", position, made.key),
@@ -190,7 +218,7 @@ def _interval(operator: Operator, arguments: Mapping[str, Value]) -> Interval:
     if operator.result is not None:
         return operator.result
     if operator.shape in (Shape.VIEW, Shape.CAST, Shape.RESHAPE_COPY) or operator.name in PASS_RANGE:
-        return first.interval if operator.name not in ("bool",) else Interval(0.0, 1.0)
+        return first.interval if operator.name != "bool" else Interval(0.0, 1.0)
     if operator.name in _BOUNDED_SUMS and first.interval.low >= 0:
         return Interval(0.0, float("inf"))
     return EVERYTHING
@@ -228,9 +256,9 @@ def _product(operands: Sequence[Value]) -> Interval:
 def _difference(operands: Sequence[Value]) -> Interval:
     left, right = operands[:2]
     peak = _without_detach(right)
-    if peak.origin.name in ("amax", "max", "logsumexp") and peak.origin.operands:
-        if _without_detach(peak.origin.operands[0]).key == left.key:
-            return Interval(float("-inf"), 0.0)
+    is_peak = peak.origin.name in ("amax", "max", "logsumexp") and bool(peak.origin.operands)
+    if is_peak and _without_detach(peak.origin.operands[0]).key == left.key:
+        return Interval(float("-inf"), 0.0)
     return intervals.add(left.interval, intervals.negate(right.interval))
 
 
@@ -238,7 +266,7 @@ def _without_detach(value: Value) -> Value:
     return value.origin.operands[0] if value.origin.name == "detach" else value
 
 
-_ARITHMETIC = {
+_ARITHMETIC: dict[str, Callable[[Sequence[Value]], Interval]] = {
     "add": lambda operands: intervals.add(operands[0].interval, operands[1].interval),
     "sub": _difference,
     "rsub": lambda operands: _difference(operands[1::-1]),

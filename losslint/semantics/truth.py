@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from losslint.semantics.guards import closure
 from losslint.semantics.machine import Machine
 from losslint.semantics.state import Assumption, State
 from losslint.semantics.values import Kind, Value
-from losslint.semantics.zeros import closure
 
 Evaluate = Callable[[cst.BaseExpression, State], Value]
 Atom = tuple[Assumption, bool]
@@ -170,9 +170,9 @@ def _identity(left: Value, right: Value, state: State, value: Value) -> Test:
     known = state.assumptions.get(assumption)
     if left.kind is Kind.NONE and not left.is_default:
         known = True
-    elif left.kind not in (Kind.UNKNOWN, Kind.NONE) and not left.is_default and left.origin.name != "parameter":
-        known = False
-    elif state.assumptions.get(("truth", left.key)) is True:
+    elif (
+        left.kind not in (Kind.UNKNOWN, Kind.NONE) and not left.is_default and left.origin.name != "parameter"
+    ) or state.assumptions.get(("truth", left.key)) is True:
         known = False
     return Test(value, known, ((assumption, True),), ((assumption, False),))
 

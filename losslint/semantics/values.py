@@ -150,7 +150,7 @@ class ZeroWitness:
 
 @dataclass(frozen=True, slots=True)
 class Reduction:
-    """How and over what a value was reduced: `over` is "all", "batch", "dims" or ""; `weighted` if a factor followed."""
+    """How and over what a value was reduced: `over` is "all", "batch", "dims" or ""."""
 
     kind: Reduced = Reduced.UNKNOWN
     over: str = ""

@@ -1,20 +1,29 @@
 """The zero witness: which operators make a value that can be exactly 0, what passes it on and what kills it.
 
-A witness names its source. `collective` separates a zero that all elements can share (an empty mask, inactive hinges,
-equal inputs) from one that single elements reach by rounding (a softmax that underflows): only the first survives a sum.
+A witness names its source. `collective` separates a zero that all elements can share (an empty mask, inactive
+hinges, equal inputs) from one that single elements reach by rounding (a softmax that underflows): only the first
+survives a sum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
+from losslint.semantics.guards import COMPARISONS, chain, closure
 from losslint.semantics.intervals import contains_zero
 from losslint.semantics.operators import Interval
 from losslint.semantics.values import Certainty, DType, Kind, Role, Value, ZeroWitness
 
 MADE = {
-    "softmax": ("a softmax output underflows to exactly 0 once one logit leads by about 104 (17 in half precision)", False),
-    "softmin": ("a softmin output underflows to exactly 0 once one logit leads by about 104 (17 in half precision)", False),
+    "softmax": (
+        "a softmax output underflows to exactly 0 once one logit leads by about 104 (17 in half precision)",
+        False,
+    ),
+    "softmin": (
+        "a softmin output underflows to exactly 0 once one logit leads by about 104 (17 in half precision)",
+        False,
+    ),
     "sigmoid": ("a sigmoid output underflows to exactly 0 below about -104 (-17 in half precision)", False),
     "hardsigmoid": ("a hard sigmoid is exactly 0 below -3", True),
     "relu": ("a ReLU output is exactly 0 wherever its input is negative", True),
@@ -30,12 +39,13 @@ LIKELY_MADE = {
     "std": "a standard deviation is 0 when all elements are equal",
     "var": "a variance is 0 when all elements are equal",
 }
-COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "isnan", "isfinite", "isinf", "logical_and", "logical_or",
-                         "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_not"})
-_PASS = frozenset({"neg", "gather", "take_along_dim", "index_select", "masked_select", "select", "getitem", "detach", "clone",
-                   "item", "tolist", "sqrt", "cumprod", "prod", "amin", "min", "flip", "roll", "nan_to_num", "tril", "triu",
-                   "diagonal", "repeat_interleave", "cumsum", "all_reduce"})
-_COLLECT = frozenset({"sum", "mean", "nansum", "nanmean", "amax", "max", "median", "logsumexp_", "einsum", "matmul", "dot"})
+_PASS = frozenset(
+    (
+        "neg gather take_along_dim index_select masked_select select getitem detach clone item tolist sqrt "
+        "cumprod prod amin min flip roll nan_to_num tril triu diagonal repeat_interleave cumsum all_reduce"
+    ).split()
+)
+_COLLECT = frozenset("sum mean nansum nanmean amax max median logsumexp_ einsum matmul dot".split())
 
 
 def zero_witness(
@@ -82,9 +92,12 @@ def _certainty_of_root(value: Value) -> Certainty:
     return Certainty.PROVEN
 
 
-_ELEMENTWISE = frozenset({"add", "sub", "mul", "neg", "view", "reshape", "flatten", "permute", "transpose", "squeeze", "float",
-                          "unsqueeze", "getitem", "contiguous", "to", "softmax", "sigmoid", "abs", "detach", "relu", "expand",
-                          "select", "gather", "index_select", "masked_select", "double"})
+_ELEMENTWISE = frozenset(
+    (
+        "add sub mul neg view reshape flatten permute transpose squeeze float unsqueeze getitem contiguous to "
+        "softmax sigmoid abs detach relu expand select gather index_select masked_select double"
+    ).split()
+)
 
 
 def _collected(name: str, first: Value, made: Value) -> ZeroWitness | None:
@@ -101,7 +114,20 @@ def comparison_witness(name: str, operands: list[Value], made: Value) -> ZeroWit
     tensors = [value for value in operands if value.kind is not Kind.NUMBER or not value.has_constant]
     if len(tensors) == 2 and name == "eq" and _same_root(tensors[0], tensors[1]):
         return None  # a pairwise comparison of a tensor with itself is true on its diagonal
+    if name == "eq" and len(operands) == 2 and (_is_at_extreme(*operands) or _is_at_extreme(*operands[::-1])):
+        return None  # x == x.max() and x - x.min() == 0 always hold somewhere
     return ZeroWitness(made, "the mask selects nothing when no element passes the test", Certainty.PROVEN)
+
+
+def _is_at_extreme(value: Value, other: Value) -> bool:
+    if other.origin.name in _EXTREMES and other.origin.operands:
+        return other.origin.operands[0].key == value.key
+    if other.has_constant and other.constant == 0 and value.origin.name == "sub" and len(value.origin.operands) == 2:
+        return _is_at_extreme(*value.origin.operands)
+    return value.origin.name == "phi" and any(_is_at_extreme(each, other) for each in value.alternatives)
+
+
+_EXTREMES = frozenset("max min amax amin".split())
 
 
 def _same_root(left: Value, right: Value) -> bool:
@@ -129,7 +155,24 @@ def _of_sum_of_two(arguments: Mapping[str, Value], made: Value) -> ZeroWitness |
     left, right = _two(arguments)
     if min(left.interval.low, right.interval.low) < 0 or left.zero is None or right.zero is None:
         return None
+    if left.zero.source.key != right.zero.source.key and _share_a_source(left.zero.source, right.zero.source):
+        return None  # `x.sum() + (1 - x).sum()`: what makes one 0 keeps the other from it
     return min((left.zero, right.zero), key=lambda zero: (zero.certainty, zero.collective))
+
+
+def _share_a_source(left: Value, right: Value) -> bool:
+    return bool(_beneath(left) & _beneath(right))
+
+
+def _beneath(value: Value, limit: int = 200) -> set[int]:
+    found: set[int] = set()
+    pending = [value]
+    while pending and len(found) < limit:
+        current = pending.pop()
+        if current.key not in found and not current.has_constant:
+            found.add(current.key)
+            pending.extend(current.origin.operands)
+    return found
 
 
 def _of_difference(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
@@ -171,7 +214,10 @@ def _of_choice(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | Non
             found.append(ZeroWitness(made, "the other branch is exactly 0", Certainty.LIKELY))
         elif not any(value.key in killed for value in chain(branch)):
             found.append(branch.zero)
-    return strongest(iter(found))
+    best = strongest(iter(found))
+    if best is not None and None in found and best.source is not made:
+        return replace(best, certainty=Certainty.POSSIBLE)  # the choice would have to fall on the zeros alone
+    return best
 
 
 def _of_quotient(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
@@ -190,7 +236,7 @@ def _two(arguments: Mapping[str, Value]) -> tuple[Value, Value]:
     return left, right
 
 
-_BY_NAME = {
+_BY_NAME: dict[str, Callable[[Mapping[str, Value], Value], ZeroWitness | None]] = {
     "mul": _of_product,
     "pow": _of_power,
     "float_power": _of_power,
@@ -217,54 +263,15 @@ def strongest(witnesses: Iterator[ZeroWitness | None]) -> ZeroWitness | None:
     return max(present, key=lambda witness: (witness.certainty, witness.collective)) if present else None
 
 
-def chain(value: Value) -> Iterator[Value]:
-    """The values from a witnessed value back to where its zero comes from, and what that was compared or counted on."""
-    seen: set[int] = set()
-    pending = [value]
-    while pending:
-        current = pending.pop()
-        if current.key in seen:
-            continue
-        seen.add(current.key)
-        yield current
-        if value.zero is not None and current.key == value.zero.source.key:
-            pending.extend(_asked(current))
-        else:
-            pending.extend(operand for operand in current.origin.operands if _passes_on(operand, value))
-
-
-def _passes_on(operand: Value, value: Value) -> bool:
-    return operand.zero is not None and (value.zero is None or operand.zero.source.key == value.zero.source.key)
-
-
-_ASKS = COMPARISONS | {"any", "all", "sum", "min", "max", "amin", "amax", "count_nonzero", "item", "numel", "size", "len",
-                       "nonzero", "int", "float", "bool", "getitem", "masked_select", "to", "detach", "shape", "phi", "norm",
-                       "linalg_vector_norm", "abs", "where"}
-
-
-def _asked(value: Value) -> Iterator[Value]:
-    if value.origin.name in _ASKS:
-        yield from (each for each in value.origin.operands if not each.has_constant)
-
-
-def closure(test: Value) -> frozenset[int]:
-    """What a test of this value is about: itself, and through comparisons, counts and any/all, what those look at."""
-    found: set[int] = set()
-    pending = [test]
-    while pending:
-        value = pending.pop()
-        if value.key in found or value.has_constant:
-            continue
-        found.add(value.key)
-        pending.extend(_asked(value))
-    return frozenset(found)
-
-
 def parameter_witness(name: str, value: Value, probability: bool) -> ZeroWitness | None:
     """What the name of a parameter says of zeros: probabilities reach 0, masks may select nothing."""
     if probability:
-        return ZeroWitness(value, f"`{name}` is named as a probability, and probabilities reach exactly 0",
-                           Certainty.LIKELY, collective=False)
+        return ZeroWitness(
+            value,
+            f"`{name}` is named as a probability, and probabilities reach exactly 0",
+            Certainty.LIKELY,
+            collective=False,
+        )
     if value.role is Role.MASK:
         return ZeroWitness(value, f"`{name}` is named as a mask and may select nothing", Certainty.LIKELY)
     if value.kind is Kind.TENSOR:

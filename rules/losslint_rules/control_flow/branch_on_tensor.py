@@ -1,12 +1,12 @@
 """Python asks for the truth of a tensor: if, while, and/or/not, chained comparison, assert
 
-The branch not taken gets no gradient and the choice itself has none; on a tensor with more than one element Python raises
-"Boolean value of Tensor is ambiguous". Tracing (torch.fx, torch.export) fails here, torch.compile splits its graph, and on a GPU
-every test waits for the device.
+The branch not taken gets no gradient and the choice itself has none; on a tensor with more than one element
+Python raises "Boolean value of Tensor is ambiguous". Tracing (torch.fx, torch.export) fails here,
+torch.compile splits its graph, and on a GPU every test waits for the device.
 
-A warning where the branch decides the value of the loss. Guards against empty selections (`if mask.any():`), tests for NaN and
-validation that raises are info: sound in eager mode, and worth knowing if you compile. Tests of shapes, None, types, lengths
-and settings are no tests of a tensor and are silent.
+A warning where the branch decides the value of the loss. Guards against empty selections (`if mask.any():`),
+tests for NaN and validation that raises are info: sound in eager mode, and worth knowing if you compile.
+Tests of shapes, None, types, lengths and settings are no tests of a tensor and are silent.
 
 ## Bad
 
@@ -30,8 +30,8 @@ def huber_loss(pred, target, delta=1.0):
     return torch.where(error < delta, 0.5 * error**2, delta * (error - 0.5 * delta)).mean()
 ```
 
-The fix, for a ternary or an if/else that assigns or returns one value, is torch.where, and unsafe: it evaluates both branches, and a
-NaN in the branch not chosen still reaches the gradient.
+The fix, for a ternary or an if/else that assigns or returns one value, is torch.where, and unsafe: it
+evaluates both branches, and a NaN in the branch not chosen still reaches the gradient.
 
 A run confirms it by the failing trace, and by the graph break torch.compile reports on this line.
 """
@@ -45,9 +45,9 @@ import libcst as cst
 from losslint.diagnostic import Applicability, Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
 from losslint.semantics.graph import BRANCH, Graph, Op
+from losslint.semantics.guards import COMPARISONS
 from losslint.semantics.spelling import excerpt, without_parentheses
-from losslint.semantics.values import Value
-from losslint.semantics.zeros import COMPARISONS
+from losslint.semantics.values import Gradient, Value
 
 RULE = Rule(code="LL801", name="branch-on-tensor", severity=Severity.WARNING, confirmed_by=("trace", "compile"))
 
@@ -60,7 +60,11 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report a truth test of tensors; what only guards or validates is info."""
     if not op.gradient_matters:
         return
-    guards = all(is_guard(value) for value in op.operands) or op.detail == "assert" or only_raises(op.site.node)
+    guards = (
+        all(is_guard(value) or not depends_on_prediction(value) for value in op.operands)
+        or op.detail == "assert"
+        or only_raises(op.site.node)
+    )
     asked = ", ".join(f"`{excerpt(value)}`" for value in op.operands)
     steps = [
         Step(value.origin.site, f"`{excerpt(value)}` is a tensor computed from the inputs")
@@ -68,10 +72,11 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         if value.origin.site is not None
     ]
     message = (
-        f"{_form(op.detail)} asks for the truth of the tensor {asked}: fine in eager mode, but it cannot be traced and waits for the GPU"
+        f"{_form(op.detail)} asks for the truth of the tensor {asked}: fine in eager mode, but it cannot be traced "
+        "and waits for the GPU"
         if guards
-        else f"{_form(op.detail)} decides on the tensor {asked}: the choice has no gradient, fails for more than one element, "
-        "and cannot be traced; torch.where keeps it in the graph"
+        else f"{_form(op.detail)} decides on the tensor {asked}: the choice has no gradient, fails for more than one "
+        "element, and cannot be traced; torch.where keeps it in the graph"
     )
     yield RULE.finding(
         op.site,
@@ -80,6 +85,11 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         evidence=with_calls(op, steps),
         rewrite=None if guards else _rewrite(op),
     )
+
+
+def depends_on_prediction(value: Value) -> bool:
+    """Whether what is tested is computed from something a gradient could flow to."""
+    return value.gradient is not Gradient.NEUTRAL
 
 
 def _form(detail: str) -> str:
@@ -143,9 +153,7 @@ def _rewrite(op: Op) -> Rewrite | None:
     return Rewrite(Applicability.UNSAFE, "choose with torch.where", (Replacement(op.site, content),))
 
 
-def _where(
-    op: Op, where: str, test: cst.BaseExpression, body: cst.BaseExpression, orelse: cst.BaseExpression
-) -> str:
+def _where(op: Op, where: str, test: cst.BaseExpression, body: cst.BaseExpression, orelse: cst.BaseExpression) -> str:
     texts = [without_parentheses(node, op.site.unit.code(node)) for node in (test, body, orelse)]
     return f"{where}({', '.join(texts)})"
 

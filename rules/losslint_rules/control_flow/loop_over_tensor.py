@@ -1,11 +1,11 @@
 """a Python loop over a tensor or its batch
 
-Each turn launches its own small kernels and adds its own nodes to the autograd graph: a batch of 64 is 64 times the overhead.
-Tracing unrolls the loop for one batch size; torch.compile recompiles for another.
+Each turn launches its own small kernels and adds its own nodes to the autograd graph: a batch of 64 is 64
+times the overhead. Tracing unrolls the loop for one batch size; torch.compile recompiles for another.
 
-A warning where every turn does the same maths on its element, so that one expression over the batch dimension does it. Where the
-work is ragged (boolean masks, branches, calls nothing is known of) it is info. Loops over lists of feature maps, scales, classes
-or settings are silent.
+A warning where every turn does the same maths on its element, so that one expression over the batch dimension
+does it. Where the work is ragged (boolean masks, branches, calls nothing is known of) it is info. Loops over
+lists of feature maps, scales, classes or settings are silent.
 
 ## Bad
 
@@ -56,7 +56,9 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         return
     ragged = next((each for each in body if _is_ragged(each)), None) if body else None
     names = ", ".join(dict.fromkeys(f"`{excerpt(value)}`" for value in op.operands))
-    steps = [Step(value.origin.site, f"`{excerpt(value)}` is a tensor") for value in op.operands[:1] if value.origin.site]
+    steps = [
+        Step(value.origin.site, f"`{excerpt(value)}` is a tensor") for value in op.operands[:1] if value.origin.site
+    ]
     if ragged is not None:
         steps.append(Step(ragged.site, "what a turn does here depends on the data"))
     opaque = any(_is_opaque(value) for each in body for value in each.operands)

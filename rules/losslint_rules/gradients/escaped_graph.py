@@ -1,9 +1,11 @@
 """a term of the loss that leaves the graph: item, numpy, data, float, math
 
-`.item()`, `float()`, `.tolist()`, `.numpy()`, `.data`, `math.*` and `np.*` take the numbers out of autograd. A returned term made
-of them changes the printed loss and nothing else. `.item()` and `.data` say nothing about it.
+`.item()`, `float()`, `.tolist()`, `.numpy()`, `.data`, `math.*` and `np.*` take the numbers out of autograd.
+A returned term made of them changes the printed loss and nothing else. `.item()` and `.data` say nothing
+about it.
 
-A term has to be dead as a whole: counts (`mask.sum().item()`), weights that scale a carrying term, and logging are silent.
+A term has to be dead as a whole: counts (`mask.sum().item()`), weights that scale a carrying term, and
+logging are silent.
 
 ## Bad
 
@@ -25,8 +27,9 @@ def psnr_loss(pred, target):
     return 10 * torch.log10(F.mse_loss(pred, target))
 ```
 
-Use the torch function of the same name; where a constant is meant, `.detach()` says so. No fix is offered: it would change what
-is trained. A run confirms it by a prediction that gets no gradient, or by the term's gradient share being 0.
+Use the torch function of the same name; where a constant is meant, `.detach()` says so. No fix is offered: it
+would change what is trained. A run confirms it by a prediction that gets no gradient, or by the term's
+gradient share being 0.
 """
 
 from __future__ import annotations
@@ -70,7 +73,10 @@ def _finding(dead: DeadTerm, culprit: Value) -> Finding:
         culprit.origin.site,
         f"{name} takes `{excerpt(source)}` out of the graph, and {lost} reaches it only so: no gradient flows",
         evidence=[
-            Step(culprit.origin.site, f"`{excerpt(source)}` carries a gradient, a Python or NumPy number does not"),
+            Step(
+                culprit.origin.site,
+                f"`{excerpt(source)}` carries a gradient, a Python or NumPy number does not",
+            ),
             Step(dead.returned.site, "returned here"),
         ],
     )

@@ -1,7 +1,8 @@
 """no gradient path from any prediction to the returned loss
 
-Everything that is returned was detached, computed under `torch.no_grad()`, or does not depend on a prediction at all.
-`backward()` fails with "element 0 of tensors does not require grad", or, where a leaf was made to require one, trains nothing.
+Everything that is returned was detached, computed under `torch.no_grad()`, or does not depend on a prediction
+at all. `backward()` fails with "element 0 of tensors does not require grad", or, where a leaf was made to
+require one, trains nothing.
 
 ## Bad
 
@@ -21,10 +22,11 @@ def consistency_loss(pred, target):
     return F.mse_loss(pred, target.detach())
 ```
 
-Where the reason is an operator without a gradient (argmax, a comparison), nondifferentiable-op reports that operator instead;
-where it is `.item()` or `torch.tensor(...)`, escaped-graph or rewrapped-tensor do.
+Where the reason is an operator without a gradient (argmax, a comparison), nondifferentiable-op reports that
+operator instead; where it is `.item()` or `torch.tensor(...)`, escaped-graph or rewrapped-tensor do.
 
-No fix is offered: which detach is one too many, only you know. A run confirms it by `loss.requires_grad` being False.
+No fix is offered: which detach is one too many, only you know. A run confirms it by `loss.requires_grad`
+being False.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """argmax, rounding or a comparison on the way from the prediction to the loss
 
-These operators return indices or are piecewise constant: their gradient is zero or they have none. A loss, or a term of one,
-that depends on the prediction only through them teaches the network nothing, and nothing says so.
+These operators return indices or are piecewise constant: their gradient is zero or they have none. A loss, or
+a term of one, that depends on the prediction only through them teaches the network nothing, and nothing says
+so.
 
-The whole loss, or a whole term of the sum, has to be dead for a finding. Choosing elements (`x[mask]`, `gather`, hard
-negatives), weighting a term that carries a gradient, straight-through estimators and `argmax` of targets are silent.
+The whole loss, or a whole term of the sum, has to be dead for a finding. Choosing elements (`x[mask]`,
+`gather`, hard negatives), weighting a term that carries a gradient, straight-through estimators and `argmax`
+of targets are silent.
 
 ## Bad
 
@@ -26,10 +28,12 @@ def classification_loss(logits, target):
 
 ## Use instead
 
-argmax: softmax, or a soft argmax (`(softmax(x / t) * positions).sum(-1)`). A threshold: the sigmoid itself. round, floor,
-ceil: a straight-through estimator, `x + (x.round() - x).detach()`. sign: tanh. Counting errors: cross entropy or a hinge.
+argmax: softmax, or a soft argmax (`(softmax(x / t) * positions).sum(-1)`). A threshold: the sigmoid itself.
+round, floor, ceil: a straight-through estimator, `x + (x.round() - x).detach()`. sign: tanh. Counting errors:
+cross entropy or a hinge.
 
-No fix is offered. A run confirms it by a gradient that is zero, or missing, while a large step changes the value.
+No fix is offered. A run confirms it by a gradient that is zero, or missing, while a large step changes the
+value.
 """
 
 from __future__ import annotations
@@ -43,7 +47,12 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import DeadTerm, comes_from_prediction, dead_terms, inputs
 from losslint.semantics.values import Gradient, Value
 
-RULE = Rule(code="LL101", name="nondifferentiable-op", severity=Severity.ERROR, confirmed_by=("reach", "dead_gradient"))
+RULE = Rule(
+    code="LL101",
+    name="nondifferentiable-op",
+    severity=Severity.ERROR,
+    confirmed_by=("reach", "dead_gradient"),
+)
 
 INSTEAD = {
     "argmax": "softmax is its smooth replacement",

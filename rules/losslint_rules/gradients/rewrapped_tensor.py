@@ -1,8 +1,8 @@
 """a loss wrapped into a new tensor, which has no history
 
-`torch.tensor(loss)`, `torch.tensor([l1, l2]).sum()`, `torch.FloatTensor([...])` and `Variable(loss, requires_grad=True)` copy the
-numbers and leave the graph behind. With `requires_grad=True`, `backward()` runs without complaint and trains nothing.
-`loss.requires_grad_(True)` on a computed loss hides the same mistake.
+`torch.tensor(loss)`, `torch.tensor([l1, l2]).sum()`, `torch.FloatTensor([...])` and `Variable(loss,
+requires_grad=True)` copy the numbers and leave the graph behind. With `requires_grad=True`, `backward()` runs
+without complaint and trains nothing. `loss.requires_grad_(True)` on a computed loss hides the same mistake.
 
 ## Bad
 
@@ -26,7 +26,8 @@ def total_loss(pred, target, edges, edge_target):
     return torch.stack(terms).sum()
 ```
 
-Tensors made of Python numbers, weights and settings are silent. No fix is offered: it would change what is trained.
+Tensors made of Python numbers, weights and settings are silent. No fix is offered: it would change what is
+trained.
 
 A run confirms it by a prediction that gets no gradient.
 """
@@ -59,9 +60,13 @@ def in_source(graph: Graph) -> Iterator[Finding]:
 
 def _rewrapped(culprit: Value) -> Finding:
     assert culprit.origin.site is not None
-    carrying = [each for each in inputs(culprit) if each.gradient is Gradient.CARRIES and not isinstance(each.elements, tuple)]
+    carrying = [
+        each for each in inputs(culprit) if each.gradient is Gradient.CARRIES and not isinstance(each.elements, tuple)
+    ]
     steps = [
-        Step(each.origin.site, f"`{excerpt(each)}` carries a gradient") for each in carrying if each.origin.site is not None
+        Step(each.origin.site, f"`{excerpt(each)}` carries a gradient")
+        for each in carrying
+        if each.origin.site is not None
     ]
     name = culprit.origin.label or culprit.origin.name
     names = ", ".join(f"`{excerpt(each)}`" for each in carrying)

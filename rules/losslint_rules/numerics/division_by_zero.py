@@ -1,10 +1,11 @@
 """division by a value that can be exactly zero
 
-A mask that selects nothing, a batch without positives, two equal vectors: the divisor is 0 and the loss inf or NaN. One such
-batch is enough to ruin a run, and it comes late, when nobody looks.
+A mask that selects nothing, a batch without positives, two equal vectors: the divisor is 0 and the loss inf
+or NaN. One such batch is enough to ruin a run, and it comes late, when nobody looks.
 
-A finding names where the zero comes from. Counts of masks and comparisons, norms, sums of ReLU outputs are warnings; a
-tensor parameter nothing is known of is info. Python numbers from the configuration and sizes of tensors are not reported.
+A finding names where the zero comes from. Counts of masks and comparisons, norms, sums of ReLU outputs are
+warnings; a tensor parameter nothing is known of is info. Python numbers from the configuration and sizes of
+tensors are not reported.
 
 ## Bad
 
@@ -26,8 +27,9 @@ def masked_l1_loss(pred, target, mask):
 
 ## Use instead
 
-`.clamp(min=1)` for counts of 0/1 masks, `.clamp(min=eps)` for fractional weights, an early return that keeps the graph
-(`pred.sum() * 0`) for empty batches. No fix is offered: which is right depends on what the mask holds.
+`.clamp(min=1)` for counts of 0/1 masks, `.clamp(min=eps)` for fractional weights, an early return that keeps
+the graph (`pred.sum() * 0`) for empty batches. No fix is offered: which is right depends on what the mask
+holds.
 
 A run confirms it by feeding an empty mask, all-ignored targets or equal inputs.
 """
@@ -37,11 +39,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
-from losslint.rule import Finding, Rule, with_calls, zero_path
-from losslint.semantics.graph import Graph, Op
+from losslint.rule import Finding, Rule, Step, with_calls, zero_path
+from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.guards import chain, closure
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.values import Certainty, Role, Value
-from losslint.semantics.zeros import chain
+from losslint.semantics.subscripts import selected_by
+from losslint.semantics.values import Certainty, Gradient, Reduced, Role, Value
 
 RULE = Rule(code="LL206", name="division-by-zero", severity=Severity.WARNING, confirmed_by=("degenerate",))
 
@@ -68,6 +71,41 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         f"`{excerpt(divisor)}` can be exactly 0, and the division then gives inf or NaN: {zero.reason}",
         severity=_SEVERITY[zero.certainty],
         evidence=with_calls(op, zero_path(divisor)),
+    )
+
+
+_AVERAGES = (
+    "mean",
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "cross_entropy_loss",
+    "nll_loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+)
+
+
+@RULE.on_op(*_AVERAGES)
+def mean_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report a mean over what a mask selects, which may be nothing: 0 / 0."""
+    if op.value.reduction.kind is not Reduced.MEAN or op.value.rank != 0 or not graph.matters(op.value):
+        return
+    selection = selected_by(op.operands[0])
+    if selection is None:
+        return
+    mask = next((each for each in selection.origin.operands[1:] if each.is_tensor), selection)
+    asked = [each for each in ancestors([mask]) if each.key in closure(mask)]
+    if op.is_guarded([selection, *asked]) or mask.gradient is Gradient.CARRIES:
+        return
+    site = selection.origin.site
+    yield RULE.finding(
+        op.site,
+        f"the mean of what `{excerpt(mask)}` selects is 0 / 0, NaN, when it selects nothing",
+        evidence=with_calls(
+            op, [Step(site, f"how many elements are left depends on `{excerpt(mask)}`")] if site else []
+        ),
     )
 
 

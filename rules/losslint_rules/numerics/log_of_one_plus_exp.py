@@ -1,8 +1,8 @@
 """log(1 + exp(x)), instead of softplus
 
-`exp(x)` overflows to inf above 88.7 in float32 (11.1 in float16), so `log(1 + exp(x))` is inf with a NaN gradient there,
-where the right value is x. Below about -16 `1 + exp(x)` rounds to 1 and the log, with its gradient, is 0. `log1p(exp(x))`
-mends only the second.
+`exp(x)` overflows to inf above 88.7 in float32 (11.1 in float16), so `log(1 + exp(x))` is inf with a NaN
+gradient there, where the right value is x. Below about -16 `1 + exp(x)` rounds to 1 and the log, with its
+gradient, is 0. `log1p(exp(x))` mends only the second.
 
 ## Bad
 
@@ -22,8 +22,8 @@ def logistic_loss(score, sign):
     return F.softplus(-sign * score, threshold=40).mean()
 ```
 
-The fix is safe. It writes `threshold=40`, because at the default of 20 softplus returns x itself above 20, which is 2e-9 off:
-nothing in float32, but more than the original's error in float64.
+The fix is safe. It writes `threshold=40`, because at the default of 20 softplus returns x itself above 20,
+which is 2e-9 off: nothing in float32, but more than the original's error in float64.
 
 A run confirms it with inputs of +-200.
 """
@@ -70,7 +70,8 @@ def _findings(op: Op, graph: Graph, exponent: Value) -> Iterator[Finding]:
         rewrite = Rewrite(Applicability.SAFE, f"use `{content}`", (Replacement(op.site, content),))
     yield RULE.finding(
         op.site,
-        f"log(1 + exp(x)) overflows to inf, with a NaN gradient, where `{excerpt(exponent)}` is above 88.7; softplus does not",
+        f"log(1 + exp(x)) overflows to inf, with a NaN gradient, where `{excerpt(exponent)}` is above 88.7; "
+        "softplus does not",
         evidence=with_calls(op, steps),
         rewrite=rewrite,
     )

@@ -1,8 +1,8 @@
 """log of a sigmoid, instead of logsigmoid
 
-A sigmoid output underflows to exactly 0 below about -104 in float32, and rounds to exactly 1 above about 17, so
-`log(sigmoid(x))` and `log(1 - sigmoid(x))` reach -inf, with NaN gradients, at logits that occur in training.
-`logsigmoid(x)` and `logsigmoid(-x)` are the same functions in log space.
+A sigmoid output underflows to exactly 0 below about -104 in float32, and rounds to exactly 1 above about 17,
+so `log(sigmoid(x))` and `log(1 - sigmoid(x))` reach -inf, with NaN gradients, at logits that occur in
+training. `logsigmoid(x)` and `logsigmoid(-x)` are the same functions in log space.
 
 ## Bad
 

@@ -1,7 +1,8 @@
 """log of a softmax, instead of log_softmax
 
-A softmax output underflows to exactly 0 as soon as one logit leads by about 104 in float32 (17 in float16). Its log is then
--inf and the gradient NaN. `log_softmax` computes the same thing in log space and is finite for every finite logit.
+A softmax output underflows to exactly 0 as soon as one logit leads by about 104 in float32 (17 in float16).
+Its log is then -inf and the gradient NaN. `log_softmax` computes the same thing in log space and is finite
+for every finite logit.
 
 ## Bad
 
@@ -22,8 +23,9 @@ def distillation_loss(student, teacher):
     return -(teacher * F.log_softmax(student, dim=1)).sum(1).mean()
 ```
 
-The fix is safe: value and gradient agree wherever the original is finite, to within rounding. It is offered where the
-dim is written and the softmax's argument still means the same at the log; the probabilities stay if they are used elsewhere.
+The fix is safe: value and gradient agree wherever the original is finite, to within rounding. It is offered
+where the dim is written and the softmax's argument still means the same at the log; the probabilities stay if
+they are used elsewhere.
 
 A run confirms it with logits of +-200.
 """

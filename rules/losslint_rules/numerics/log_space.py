@@ -6,8 +6,24 @@ from dataclasses import dataclass
 
 from losslint.semantics.values import Value
 
-_SELECTING = frozenset({"gather", "take_along_dim", "index_select", "getitem", "select", "masked_select", "view",
-                        "reshape", "squeeze", "unsqueeze", "flatten", "permute", "transpose", "contiguous"})
+_SELECTING = frozenset(
+    {
+        "gather",
+        "take_along_dim",
+        "index_select",
+        "getitem",
+        "select",
+        "masked_select",
+        "view",
+        "reshape",
+        "squeeze",
+        "unsqueeze",
+        "flatten",
+        "permute",
+        "transpose",
+        "contiguous",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,18 +47,26 @@ def stable_form(operand: Value) -> StableForm | None:
         root, direct = root.origin.operands[0], False
     name, operands = root.origin.name, root.origin.operands
     if name == "softmax" and operands:
-        return StableForm("log_softmax", operands[0], root, direct=direct)
+        return StableForm("log_softmax", operands[0], root, direct=direct and _written(operands[0], root))
     if name == "sigmoid" and operands:
-        return StableForm("logsigmoid", operands[0], root, direct=direct)
+        return StableForm("logsigmoid", operands[0], root, direct=direct and _written(operands[0], root))
     if name in ("sub", "rsub") and len(operands) == 2:
         left, right = operands
         if is_one(left) and right.origin.name == "sigmoid":
-            return StableForm("logsigmoid", right.origin.operands[0], right, negated=True, direct=direct)
+            argument = right.origin.operands[0]
+            direct = direct and _written(argument, right)
+            return StableForm("logsigmoid", argument, right, negated=True, direct=direct)
     if name == "div" and len(operands) == 2 and is_one(operands[0]):
         exponent = exp_plus_one(operands[1])
         if exponent is not None and exponent.origin.name == "neg":
             return StableForm("logsigmoid", exponent.origin.operands[0], root, direct=False)
     return None
+
+
+def _written(argument: Value, made: Value) -> bool:
+    """Whether the argument has source text of its own: inside an nn.Sequential it has none."""
+    here, there = argument.origin.site, made.origin.site
+    return here is None or there is None or here.node is not there.node
 
 
 def is_one(value: Value) -> bool:

@@ -1,8 +1,8 @@
 """a norm written as sqrt of a sum of squares
 
-The gradient of `sqrt` at 0 is infinite, and the chain rule multiplies it by the 0 of the square: NaN. It happens as soon as
-one row of the difference is all zero: equal embeddings, a padded row, the diagonal of a distance matrix.
-`torch.linalg.vector_norm` defines the gradient at 0 as 0.
+The gradient of `sqrt` at 0 is infinite, and the chain rule multiplies it by the 0 of the square: NaN. It
+happens as soon as one row of the difference is all zero: equal embeddings, a padded row, the diagonal of a
+distance matrix. `torch.linalg.vector_norm` defines the gradient at 0 as 0.
 
 ## Bad
 
@@ -24,8 +24,8 @@ def contrastive_loss(a, b):
     return distance.mean()
 ```
 
-The fix is safe for floating-point tensors: the value is the same to within rounding, and so is the gradient wherever it was
-finite. An epsilon inside the root (`sqrt(x.pow(2).sum() + 1e-12)`) is fine too, and silent.
+The fix is safe for floating-point tensors: the value is the same to within rounding, and so is the gradient
+wherever it was finite. An epsilon inside the root (`sqrt(x.pow(2).sum() + 1e-12)`) is fine too, and silent.
 
 A run confirms it by feeding equal inputs and finding a NaN gradient at this line.
 """

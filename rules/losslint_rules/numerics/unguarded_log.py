@@ -1,11 +1,11 @@
 """log of a value that can be exactly zero
 
-`log(0)` is -inf and the gradient of `log` at 0 is infinite; one such element turns the whole reduced loss, and with the
-next step every weight, into NaN.
+`log(0)` is -inf and the gradient of `log` at 0 is infinite; one such element turns the whole reduced loss,
+and with the next step every weight, into NaN.
 
-A finding names where the zero comes from: a sigmoid or softmax output that underflows, a ReLU, a count of a mask, `1 - p`.
-Where that is proven by the code it is an error; where only a name says so (`probs`, `mask`) a warning; a parameter nothing
-is known of is info, which is shown and never fails a run.
+A finding names where the zero comes from: a sigmoid or softmax output that underflows, a ReLU, a count of a
+mask, `1 - p`. Where that is proven by the code it is an error; where only a name says so (`probs`, `mask`) a
+warning; a parameter nothing is known of is info, which is shown and never fails a run.
 
 ## Bad
 
@@ -31,9 +31,9 @@ def survival_loss(hazard, event):
 
 ## Use instead
 
-Stay in log space (`F.log_softmax`, `F.logsigmoid`, `torch.logsumexp`): no epsilon is as good as not needing one. Else
-`torch.log(x.clamp_min(1e-6))`; mind that a clamp gives the clamped elements no gradient, and that `log(x + eps)` has a
-gradient of `1 / eps` at 0.
+Stay in log space (`F.log_softmax`, `F.logsigmoid`, `torch.logsumexp`): no epsilon is as good as not needing
+one. Else `torch.log(x.clamp_min(1e-6))`; mind that a clamp gives the clamped elements no gradient, and that
+`log(x + eps)` has a gradient of `1 / eps` at 0.
 
 No fix is offered: which epsilon is small against your values, only you know.
 
@@ -47,9 +47,9 @@ from collections.abc import Iterator
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, with_calls, zero_path
 from losslint.semantics.graph import Graph, Op
+from losslint.semantics.guards import chain
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Certainty
-from losslint.semantics.zeros import chain
 from losslint_rules.numerics.log_space import stable_form
 
 RULE = Rule(code="LL201", name="unguarded-log", severity=Severity.ERROR, confirmed_by=("saturation", "degenerate"))
@@ -72,7 +72,8 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         return
     yield RULE.finding(
         op.site,
-        f"`{excerpt(operand)}` can be exactly 0 here, and its log is -inf with a NaN or infinite gradient: {zero.reason}",
+        f"`{excerpt(operand)}` can be exactly 0 here, and its log is -inf with a NaN or infinite gradient: "
+        f"{zero.reason}",
         severity=_SEVERITY[zero.certainty],
         evidence=with_calls(op, zero_path(operand)),
     )

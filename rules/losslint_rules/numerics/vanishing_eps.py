@@ -1,7 +1,8 @@
 """an epsilon that vanishes in float32
 
-Between 0.5 and 1, float32 numbers are 6e-8 apart, so `1 - 1e-8` is exactly 1: `p.clamp(1e-8, 1 - 1e-8)` does not keep p below
-1, and the `log(1 - p)` it was written for is -inf all the same. The lower bound is fine: near 0 float32 reaches 1e-38.
+Between 0.5 and 1, float32 numbers are 6e-8 apart, so `1 - 1e-8` is exactly 1: `p.clamp(1e-8, 1 - 1e-8)` does
+not keep p below 1, and the `log(1 - p)` it was written for is -inf all the same. The lower bound is fine:
+near 0 float32 reaches 1e-38.
 
 ## Bad
 
@@ -24,7 +25,8 @@ def bce_loss(prob, target):
     return -(target * torch.log(prob) + (1 - target) * torch.log1p(-prob)).mean()
 ```
 
-Use `torch.finfo(p.dtype).eps`, or 1e-6; in float16 `1 - 1e-4` is 1 too. Tensors that are visibly float64 are not reported.
+Use `torch.finfo(p.dtype).eps`, or 1e-6; in float16 `1 - 1e-4` is 1 too. Tensors that are visibly float64 are
+not reported.
 
 No fix is offered: a larger epsilon changes values. A run confirms it in float32 with saturated probabilities.
 """
@@ -63,10 +65,15 @@ def vanished(value: Value) -> Value | None:
         return None
     left, right = value.origin.operands
     for whole, small in ((left, right), (right, left)):
-        if whole.constant in (1, 1.0) and isinstance(small.constant, float) and isinstance(value.constant, float):
-            if 0 < abs(small.constant) < 0.5 and float32(value.constant) == 1.0:
-                return small
+        if whole.constant in (1, 1.0) and _rounds_away(small.constant, value.constant):
+            return small
     return None
+
+
+def _rounds_away(small: object, result: object) -> bool:
+    if not isinstance(small, float) or not isinstance(result, float):
+        return False
+    return 0 < abs(small) < 0.5 and float32(result) == 1.0
 
 
 def _findings(op: Op, graph: Graph, values: list[Value], consequence: str) -> Iterator[Finding]:

@@ -1,9 +1,10 @@
 """a loss that returns a number on one path and one number an element on another
 
-The caller cannot rely on either: `backward()` works on one path and fails on the other, and adding the result to other terms
-broadcasts on one of them.
+The caller cannot rely on either: `backward()` works on one path and fails on the other, and adding the result
+to other terms broadcasts on one of them.
 
-Reported where both are proven and no option of the loss (`reduction`, a flag in the constructor) decides between them.
+Reported where both are proven and no option of the loss (`reduction`, a flag in the constructor) decides
+between them.
 
 ## Bad
 

@@ -1,7 +1,8 @@
 """terms summed with different reductions
 
-A mean over all elements and a sum over all elements do not scale alike: the sum grows with batch and image size, the mean does
-not. Added without a weight, the sum drowns the mean, and changing the batch size changes the balance.
+A mean over all elements and a sum over all elements do not scale alike: the sum grows with batch and image
+size, the mean does not. Added without a weight, the sum drowns the mean, and changing the batch size changes
+the balance.
 
 ## Bad
 
@@ -25,8 +26,8 @@ def vae_loss(recon, x, mu, logvar):
     return (F.mse_loss(recon, x, reduction="sum") + kl) / x.size(0)
 ```
 
-With a weight on either term the balance may be meant, and the finding is info. No fix is offered: which reduction is right is
-a choice of scale. A run confirms it by evaluating the terms at two batch sizes.
+With a weight on either term the balance may be meant, and the finding is info. No fix is offered: which
+reduction is right is a choice of scale. A run confirms it by evaluating the terms at two batch sizes.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     ]
     yield RULE.finding(
         op.site,
-        f"`{excerpt(total)}` is a sum over all elements and `{excerpt(mean)}` a mean: their balance changes with the batch size"
-        + (", whatever the weight" if weighted else ", and the sum drowns the mean"),
+        f"`{excerpt(total)}` is a sum over all elements and `{excerpt(mean)}` a mean: their balance changes with "
+        "the batch size" + (", whatever the weight" if weighted else ", and the sum drowns the mean"),
         severity=Severity.INFO if weighted else RULE.severity,
         evidence=with_calls(op, steps),
     )

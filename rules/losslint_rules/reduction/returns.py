@@ -11,9 +11,24 @@ from losslint.semantics.names import Function
 from losslint.semantics.terms import returned_values
 from losslint.semantics.values import Kind, Reduced, Value
 
-_OPTION = re.compile(r"reduc|average|aggregat|per_sample|batch_mean|size_avg|mean_|_mean|keep_batch|keepdim|agg_", re.I)
-_PER_ELEMENT = re.compile(r"none|per.?(sample|element|pixel|example|instance|item)|element.?wise|pixel.?wise|unreduced|_map|matrix|\(N,?\)", re.I)
-_HARMLESS_DECORATORS = ("staticmethod", "classmethod", "script", "compile", "property", "override", "no_grad", "beartype", "jaxtyped")
+_OPTION = re.compile(
+    r"reduc|average|aggregat|per_sample|batch_mean|size_avg|mean_|_mean|keep_batch|keepdim|agg_", re.IGNORECASE
+)
+_PER_ELEMENT = re.compile(
+    r"none|per.?(sample|element|pixel|example|instance|item)|element.?wise|pixel.?wise|unreduced|_map|matrix|\(N,?\)",
+    re.IGNORECASE,
+)
+_HARMLESS_DECORATORS = (
+    "staticmethod",
+    "classmethod",
+    "script",
+    "compile",
+    "property",
+    "override",
+    "no_grad",
+    "beartype",
+    "jaxtyped",
+)
 
 
 def is_scalar(value: Value) -> bool:
@@ -80,9 +95,7 @@ def is_called_in_file(graph: Graph) -> bool:
     if graph.function is None:
         return False
     name = graph.function.name.value
-    return any(
-        _calls(node, name) for node in graph.unit.functions.values() if node is not graph.function
-    )
+    return any(_calls(node, name) for node in graph.unit.functions.values() if node is not graph.function)
 
 
 def _calls(node: cst.CSTNode, name: str) -> bool:

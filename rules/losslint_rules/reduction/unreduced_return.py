@@ -1,9 +1,11 @@
 """a loss that returns one number an element instead of one number
 
-`backward()` needs a scalar: "grad can be implicitly created only for scalar outputs". The usual reason is a forgotten `.mean()`.
+`backward()` needs a scalar: "grad can be implicitly created only for scalar outputs". The usual reason is a
+forgotten `.mean()`.
 
-Reported where the returned value is proven to be elementwise in the inputs and nothing leaves the reduction to the caller: no
-`reduction` option, no decorator, no word of per-sample losses in name or docstring, no caller in the file.
+Reported where the returned value is proven to be elementwise in the inputs and nothing leaves the reduction
+to the caller: no `reduction` option, no decorator, no word of per-sample losses in name or docstring, no
+caller in the file.
 
 ## Bad
 
@@ -42,7 +44,12 @@ from losslint.diagnostic import Applicability, Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, Step
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt, parenthesised
-from losslint_rules.reduction.returns import alternatives, has_elements, is_called_in_file, leaves_reduction_open
+from losslint_rules.reduction.returns import (
+    alternatives,
+    has_elements,
+    is_called_in_file,
+    leaves_reduction_open,
+)
 
 RULE = Rule(code="LL301", name="unreduced-return", severity=Severity.WARNING, confirmed_by=("forward",))
 

@@ -1,0 +1,63 @@
+"""Building an instance: the constructor is run with its arguments, or with its parameters as configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from losslint.semantics.machine import Machine, TooMuchWork
+from losslint.semantics.members import Instance, lineage
+from losslint.semantics.names import Unit
+from losslint.semantics.parameters import constructor_parameter
+from losslint.semantics.state import State
+from losslint.semantics.values import Value
+
+if TYPE_CHECKING:
+    from losslint.semantics.calls import Arguments
+    from losslint.semantics.frame import Frame
+
+
+def build_instance(machine: Machine, unit: Unit, name: str, arguments: Arguments | None = None) -> Instance:
+    """The class with the attributes its constructor sets; one too hard to follow leaves them unknown.
+
+    Without `arguments` the constructor's parameters are settings, as they are for the loss that is analysed.
+    """
+    from losslint.semantics.frame import Frame as FrameClass
+    from losslint.semantics.statements import run_function
+
+    bases = lineage(unit, name, machine.resolve)
+    instance = Instance(bases)
+    found = instance.method("__init__")
+    if found is None:
+        return instance
+    outer_ops, machine.ops = machine.ops, []
+    outer_buffers, machine.buffers = machine.buffers, {}
+    frame = FrameClass(machine, found.owner.unit, instance)
+    frame.active = (found.function,)
+    state = State(machine.next_frame())
+    state.scope = _scope(frame, found.function, arguments)
+    try:
+        flow = run_function(frame, found.function, state)
+        ends = [*flow.falling, *(end for end, _ in flow.returned)]
+        attributes: dict[str, Value] = {}
+        for attribute in dict.fromkeys(name for end in ends for name in end.scope if name.startswith("self.")):
+            values = [end.scope[attribute] for end in ends if attribute in end.scope]
+            attributes[attribute.removeprefix("self.")] = machine.phi(values)
+        return Instance(bases, {**machine.buffers, **attributes})
+    except (TooMuchWork, RecursionError):
+        return instance
+    finally:
+        machine.ops, machine.buffers = outer_ops, outer_buffers
+
+
+def _scope(frame: Frame, constructor: object, arguments: Arguments | None) -> dict[str, Value]:
+    from losslint.semantics.inlining import bind_parameters
+    from losslint.semantics.names import Function
+
+    assert isinstance(constructor, Function)
+    if arguments is not None:
+        return bind_parameters(frame, constructor, arguments, skip_self=True)
+    parameters = [*constructor.params.posonly_params, *constructor.params.params][1:]
+    return {
+        parameter.name.value: constructor_parameter(frame, parameter)
+        for parameter in [*parameters, *constructor.params.kwonly_params]
+    }
