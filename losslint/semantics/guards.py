@@ -34,34 +34,12 @@ def _passes_on(operand: Value, value: Value) -> bool:
     return operand.zero is not None and (value.zero is None or operand.zero.source.key == value.zero.source.key)
 
 
-_ASKS = COMPARISONS | {
-    "any",
-    "all",
-    "sum",
-    "min",
-    "max",
-    "amin",
-    "amax",
-    "count_nonzero",
-    "item",
-    "numel",
-    "size",
-    "len",
-    "nonzero",
-    "int",
-    "float",
-    "bool",
-    "getitem",
-    "masked_select",
-    "to",
-    "detach",
-    "shape",
-    "phi",
-    "norm",
-    "linalg_vector_norm",
-    "abs",
-    "where",
-}
+_ASKS = COMPARISONS | frozenset(
+    (
+        "compared any all sum min max amin amax count_nonzero item numel size len nonzero int float bool getitem "
+        "masked_select to type_as long detach shape phi norm linalg_vector_norm abs where not"
+    ).split()
+)
 
 
 def _asked(value: Value) -> Iterator[Value]:

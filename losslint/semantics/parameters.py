@@ -47,7 +47,7 @@ def loss_parameter(frame: Frame, parameter: cst.Param) -> Value:
     kind = annotated if annotated is not Kind.UNKNOWN else learned_kind
     role = learned_role if learned_role is not Role.UNKNOWN else role_by_name(name)
     receives_gradient = role not in (Role.TARGET, Role.MASK, Role.WEIGHT)
-    elementwise = kind is Kind.TENSOR and role in (Role.PREDICTION, Role.TARGET) and "loss" not in name
+    elementwise = kind in (Kind.TENSOR, Kind.UNKNOWN) and role in (Role.PREDICTION, Role.TARGET) and "loss" not in name
     value = Value(
         key=frame.machine.number("parameter", name, 0),
         kind=kind,

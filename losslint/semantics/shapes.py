@@ -27,6 +27,8 @@ def shape_facts(operator: Operator, arguments: Mapping[str, Value], positional: 
     operands = list(arguments.values())
     first = operands[0] if operands else None
     match operator.shape:
+        case Shape.POINTWISE if operator.name == "div" and _is_size(operands[-1]):
+            return ShapeFacts(broadcast(operands).rank)  # a sum over a batch size is neither sum nor mean
         case Shape.POINTWISE:
             return broadcast(pointwise_operands(operator, arguments))
         case Shape.SOFTMAX_LIKE | Shape.CAST:
@@ -50,6 +52,10 @@ def shape_facts(operator: Operator, arguments: Mapping[str, Value], positional: 
         case Shape.MATMUL:
             return ShapeFacts(_matmul_rank(operands))
     return ShapeFacts()
+
+
+def _is_size(divisor: Value) -> bool:
+    return divisor.kind is Kind.NUMBER and not divisor.has_constant
 
 
 def pointwise_operands(operator: Operator, arguments: Mapping[str, Value]) -> list[Value]:

@@ -78,7 +78,7 @@ def zero_witness(
 
 
 def _certainty_of_root(value: Value) -> Certainty:
-    """How sure it is that all of a value can be 0: inputs and their differences can, a network's features rarely are."""
+    """How sure it is that all of a value can be 0: inputs and differences can, a network's features rarely are."""
     pending, budget = [value], 40
     while pending:
         current = pending.pop()

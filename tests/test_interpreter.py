@@ -1,0 +1,278 @@
+"""What the interpreter knows of a value: forks, guards, gradients, ranges, shapes, own methods and members."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import libcst as cst
+import pytest
+
+from losslint.semantics.graph import BRANCH, LOOP, Graph
+from losslint.semantics.guards import chain
+from losslint.semantics.interpreter import analyse
+from losslint.semantics.names import parse_unit
+from losslint.semantics.values import Certainty, Gradient, Kind, Reduced, Value
+
+HEADER = "import math\nimport torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nfrom torch import Tensor\n"
+
+
+def graph_of(text: str, entry: str = "loss") -> Graph:
+    """The graph of a function of a short file."""
+    module = cst.parse_module(HEADER + textwrap.dedent(text))
+    graph = analyse(parse_unit(Path("sample.py"), "sample.py", module), entry)
+    assert graph is not None
+    return graph
+
+
+def returned(text: str, entry: str = "loss") -> list[Value]:
+    """The returned values, one a path."""
+    return [op.operands[0] for op in graph_of(text, entry).returns]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["torch.log(x)", "x.log()", "log(x)", "torch.special.log_softmax(x, 0).exp().log()", "nn.Identity()(x).log()"],
+)
+def test_one_operator_whatever_its_spelling(expression: str) -> None:
+    graph = graph_of(f"from torch import log\ndef loss(x: Tensor):\n    return {expression}\n")
+    assert [op.name for op in graph.ops].count("log") == 1
+
+
+def test_configuration_forks_and_remembers_its_answer() -> None:
+    text = """
+    class Loss(nn.Module):
+        def __init__(self, reduction="mean"):
+            super().__init__()
+            self.reduction = reduction
+
+        def forward(self, pred, target):
+            loss = (pred - target).abs()
+            if self.reduction == "mean":
+                loss = loss.mean()
+            elif self.reduction == "sum":
+                loss = loss.sum()
+            if self.reduction == "none":
+                return loss
+            return loss
+    """
+    kinds = {value.reduction.kind for value in returned(text, "Loss.forward")}
+    assert kinds == {Reduced.MEAN, Reduced.SUM, Reduced.NONE}
+
+
+def test_equal_tests_are_one_fork() -> None:
+    text = """
+    def loss(pred, target, weight=None):
+        loss = (pred - target).abs()
+        if weight is None:
+            a = 1
+        else:
+            a = 2
+        if weight is not None:
+            b = 2
+        else:
+            b = 1
+        if not weight is None:
+            c = 2
+        else:
+            c = 1
+        return a, b, c
+    """
+    found = {tuple(element.constant for element in value.elements) for value in returned(text)}
+    assert found == {(1, 1, 1), (2, 2, 2)}
+
+
+def test_a_reassigned_name_drops_what_was_known_of_it() -> None:
+    text = """
+    def loss(pred, mode):
+        if mode == "a":
+            mode = other()
+        if mode == "a":
+            return pred.mean()
+        return pred.sum()
+    """
+    assert {value.reduction.kind for value in returned(text)} == {Reduced.MEAN, Reduced.SUM}
+
+
+def test_at_most_eight_paths_and_what_is_joined_keeps_its_alternatives() -> None:
+    lines = "\n".join(f"    if flag{i}:\n        x = x + {i + 1}" for i in range(6))
+    text = f"def loss(x: Tensor, {', '.join(f'flag{i}' for i in range(6))}):\n{lines}\n    return x.mean()\n"
+    values = returned(text)
+    assert 1 < len(values) <= 8
+    assert any(value.origin.operands[0].origin.name == "phi" for value in values)
+
+
+@pytest.mark.parametrize(
+    ("body", "gradient"),
+    [
+        ("return pred.detach().mean()", Gradient.CUT),
+        ("return pred.argmax(1).float().mean()", Gradient.ZERO),
+        ("return (pred > 0.5).float().mean()", Gradient.ZERO),
+        ("return pred.round().mean()", Gradient.ZERO),
+        ("return pred[pred.argmax(0)].mean()", Gradient.CARRIES),
+        ("return pred.gather(1, pred.argmax(1, keepdim=True)).mean()", Gradient.CARRIES),
+        ("return pred.topk(3).values.mean()", Gradient.CARRIES),
+        ("return pred.topk(3).indices.float().mean()", Gradient.ZERO),
+        ("return pred.max(1)[1].float().mean()", Gradient.ZERO),
+        ("return torch.where(pred > 0, pred, -pred).mean()", Gradient.CARRIES),
+        ("return (pred.detach() * pred).mean()", Gradient.CARRIES),
+        ("return torch.tensor(pred.mean())", Gradient.CUT),
+        ("return pred.mean().item()", Gradient.CUT),
+        ("return torch.zeros(3).mean()", Gradient.NEUTRAL),
+        ("with torch.no_grad():\n        return pred.mean()", Gradient.CUT),
+        ("with torch.no_grad():\n        w = pred.mean()\n    return w * pred", Gradient.CARRIES),
+    ],
+)
+def test_gradient(body: str, gradient: Gradient) -> None:
+    (value,) = returned(f"def loss(pred: Tensor):\n    {body}\n")
+    assert value.gradient is gradient
+
+
+@pytest.mark.parametrize(
+    ("expression", "certainty"),
+    [
+        ("torch.sigmoid(x)", Certainty.PROVEN),
+        ("1 - torch.sigmoid(x)", Certainty.PROVEN),
+        ("F.relu(x)", Certainty.PROVEN),
+        ("F.relu(x).sum()", Certainty.PROVEN),
+        ("(x > 0).sum()", Certainty.PROVEN),
+        ("mask.sum()", Certainty.LIKELY),
+        ("x", Certainty.POSSIBLE),
+        ("torch.sigmoid(x).sum()", None),
+        ("torch.sigmoid(x) + 1e-6", None),
+        ("torch.sigmoid(x).clamp(min=1e-6)", None),
+        ("torch.sigmoid(x).clamp(1e-6, 1.0)", None),
+        ("torch.clamp_min(torch.sigmoid(x), 1e-6)", None),
+        ("mask.sum().clamp(min=1)", None),
+        ("max(mask.sum(), 1)", None),
+        ("torch.maximum(mask.sum(), torch.ones(1))", None),
+        ("torch.where(x > 0, x, torch.ones_like(x))", None),
+        ("F.softplus(x) + 1", None),
+        ("torch.exp(x)", None),
+        ("F.softmax(x, 1).sum(1)", None),
+        ("x[x > 0]", None),
+        ("x.shape[0]", None),
+        ("(x - x.max(1, keepdim=True)[0]).exp().sum(1)", None),
+    ],
+)
+def test_zero_witness(expression: str, certainty: Certainty | None) -> None:
+    (value,) = returned(f"def loss(x: Tensor, mask: Tensor):\n    return {expression}\n")
+    assert (value.zero.certainty if value.zero is not None else None) == certainty
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [
+        "if n == 0:\n        return pred.sum() * 0",
+        "if n > 0:\n        return pred.sum() / n\n    return pred.sum() * 0",
+        "if mask.any():\n        return pred.sum() / n\n    return pred.sum() * 0",
+        "if not mask.any():\n        return pred.sum() * 0",
+        "if n.item() == 0:\n        return pred.sum() * 0",
+        "assert n > 0",
+        "if mask.sum() < 1:\n        raise ValueError",
+    ],
+)
+def test_a_comparison_guards_what_is_computed_from_it(guard: str) -> None:
+    graph = graph_of(
+        f"def loss(pred: Tensor, mask: Tensor):\n    n = mask.sum()\n    {guard}\n    return pred.sum() / n\n"
+    )
+    divisions = [op for op in graph.named("div")]
+    assert divisions and all(op.is_guarded(chain(op.operands[1])) for op in divisions)
+
+
+@pytest.mark.parametrize(
+    "test",
+    ["mask is not None", "pred.dim() > 1", "len(pred) > 1", "isinstance(mask, Tensor)", "flag", "pred.shape[0] > 1"],
+)
+def test_tests_of_none_shape_and_flags_neither_guard_nor_branch_on_a_tensor(test: str) -> None:
+    graph = graph_of(
+        f"def loss(pred: Tensor, mask: Tensor, flag=True):\n    n = mask.sum()\n"
+        f"    if {test}:\n        return pred.sum() / n\n    return pred.sum()\n"
+    )
+    assert list(graph.named(BRANCH)) == []
+    (division,) = graph.named("div")
+    assert not division.is_guarded(chain(division.operands[1]))
+
+
+def test_own_methods_base_classes_and_members_are_followed() -> None:
+    text = """
+    class Base(nn.Module):
+        def reduce(self, x):
+            return x.mean()
+
+    class Loss(Base):
+        def __init__(self, eps=1e-6):
+            super().__init__()
+            self.eps = eps
+            self.probabilities = nn.Softmax(dim=1)
+            self.criterion = nn.MSELoss(reduction="sum")
+
+        def log(self, x):
+            return torch.log(self.probabilities(x) + self.eps)
+
+        def forward(self, pred, target):
+            return self.reduce(self.log(pred)) + self.criterion(pred, target)
+    """
+    graph = graph_of(text, "Loss.forward")
+    names = [op.name for op in graph.ops]
+    assert {"softmax", "log", "mean", "mse_loss"} <= set(names)
+    (log,) = graph.named("log")
+    assert log.operands[0].zero is None, "the eps member keeps it from 0"
+    assert [call.symbol for call in log.calls] == ["Loss.log"]
+    (mse,) = graph.named("mse_loss")
+    assert mse.value.reduction.kind is Reduced.SUM
+
+
+def test_recursion_and_unknown_code_end_as_unknown() -> None:
+    text = """
+    def again(x):
+        return again(x - 1)
+
+    def loss(pred):
+        return again(mystery(pred))
+    """
+    (value,) = returned(text)
+    assert value.kind is Kind.UNKNOWN
+    assert value.gradient is Gradient.CARRIES
+
+
+@pytest.mark.parametrize(
+    ("loop", "found"),
+    [
+        ("for row in pred:", True),
+        ("for i in range(pred.size(0)):", True),
+        ("for i in range(len(pred)):", True),
+        ("for i in range(pred.shape[0]):", True),
+        ("for p, t in zip(pred, target):", True),
+        ("for i, p in enumerate(pred):", True),
+        ("for scale in (1, 2, 4):", False),
+        ("for name in names:", False),
+        ("for i in range(3):", False),
+        ("for level in levels:", False),
+    ],
+)
+def test_loops_over_tensors_are_told_from_other_loops(loop: str, found: bool) -> None:
+    graph = graph_of(
+        f"def loss(pred: Tensor, target: Tensor, levels: list, names=()):\n    total = pred.sum()\n"
+        f"    {loop}\n        total = total + 1\n    return total\n"
+    )
+    assert bool(list(graph.named(LOOP))) is found
+
+
+@pytest.mark.parametrize(
+    ("expression", "rank", "kind"),
+    [
+        ("x.mean()", 0, Reduced.MEAN),
+        ("torch.sum(x)", 0, Reduced.SUM),
+        ("x.sum(1).mean()", 0, Reduced.MEAN),
+        ("x.sum(1)", None, Reduced.PARTIAL),
+        ("x * 2", None, Reduced.NONE),
+        ("x.view(-1)", 1, Reduced.NONE),
+        ("F.mse_loss(x, x)", 0, Reduced.MEAN),
+        ("F.mse_loss(x, x, reduction='none')", None, Reduced.NONE),
+        ("F.mse_loss(x, x, reduction='sum') / x.size(0)", 0, Reduced.UNKNOWN),
+    ],
+)
+def test_rank_and_reduction(expression: str, rank: int | None, kind: Reduced) -> None:
+    (value,) = returned(f"def loss(pred: Tensor):\n    x = pred\n    return {expression}\n")
+    assert (value.rank, value.reduction.kind) == (rank, kind)
