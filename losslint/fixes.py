@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import io
 import os
 import re
 import shutil
@@ -90,7 +91,7 @@ def _fixable(source: Source, diagnostics: Iterable[Diagnostic], unsafe: bool) ->
 
 def _changes(source: Source, edit: Edit) -> bool:
     span = edit.place.span
-    return source.utf8[span.start : span.end] != _content(source, edit)
+    return _content(source, edit) != source.utf8[span.start : span.end]
 
 
 def _first_edit(diagnostic: Diagnostic) -> tuple[int, int, str]:
@@ -191,6 +192,8 @@ def write_fixed(path: Path, source: Source, text: str) -> None:
     path = path.resolve()
     try:
         content = _encoded(source, text)
+        if not _reads_as(content, text):
+            raise NotWritten(source.filename, "its encoding declaration would be moved out of place")
         if path.read_bytes() != _encoded(source, source.text):
             raise NotWritten(source.filename, "it changed since it was read")
         if not os.access(path, os.W_OK):
@@ -206,6 +209,15 @@ def write_fixed(path: Path, source: Source, text: str) -> None:
 
 def _encoded(source: Source, text: str) -> bytes:
     return (_BOM if source.bom else b"") + text.encode(source.encoding)
+
+
+def _reads_as(content: bytes, text: str) -> bool:
+    """Whether Python would find this text in these bytes: an encoding counts only in the first two lines."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        return content.decode(encoding) == text
+    except (SyntaxError, UnicodeDecodeError):
+        return False
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -3,47 +3,70 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 from losslint.diagnostic import Diagnostic, Edit, Evidence, Fix, Place, fingerprint
 from losslint.fixes import demote_commented
-from losslint.positions import Positions
-from losslint.rule import Finding, Rule
+from losslint.library import Library
+from losslint.rule import Finding, Rule, Step
+from losslint.semantics.graph import Graph
 from losslint.semantics.interpreter import analyse
 from losslint.semantics.losses import Loss
-from losslint.semantics.names import Unit, parse_unit
+from losslint.semantics.machine import Resolver
+from losslint.semantics.names import Unit
 from losslint.semantics.project import Project
 from losslint.semantics.values import Site
 from losslint.source import Source, parse_cst
 
 
-def lint_source(
-    source: Source, losses: Sequence[Loss], rules: Sequence[Rule], project: Project
-) -> tuple[Diagnostic, ...]:
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """The diagnostics of one file, and the sources that they and their evidence are in, by file name."""
+
+    diagnostics: tuple[Diagnostic, ...] = ()
+    sources: Mapping[str, Source] = field(default_factory=dict)
+
+
+def lint_source(source: Source, losses: Sequence[Loss], rules: Sequence[Rule], project: Project) -> Linted:
     """Every finding of the rules in the losses of one file, in source order, each place once a rule.
 
     A file libcst cannot read gives one LL9 diagnostic instead.
     """
     module = parse_cst(source)
     if isinstance(module, Diagnostic):
-        return (module,)
-    unit = parse_unit(Path(source.filename), source.filename, module)
-    findings = list(_findings(unit, losses, rules))
+        return Linted((module,), {source.filename: source})
+    library = Library(project)
+    unit = library.add(source, module)
+    findings = list(_findings(unit, losses, rules, library.resolve))
     if not findings:
-        return ()
-    report = _Report(source, unit)
-    diagnostics = [report.diagnostic(finding) for finding in _strongest_each(findings)]
-    return tuple(sorted(diagnostics, key=lambda diagnostic: diagnostic.sort_key))
+        return Linted()
+    report = _Report(unit, library)
+    reported = (report.diagnostic(finding) for finding in _strongest_each(findings))
+    diagnostics = [diagnostic for diagnostic in reported if diagnostic is not None]
+    ordered = tuple(sorted(diagnostics, key=lambda diagnostic: diagnostic.sort_key))
+    return Linted(ordered, report.sources)
 
 
-def _findings(unit: Unit, losses: Sequence[Loss], rules: Sequence[Rule]) -> Iterable[Finding]:
-    for loss in losses:
-        for entry in loss.entries:
-            graph = analyse(unit, entry)
-            if graph is not None:
-                for rule in rules:
-                    yield from rule.findings(graph)
+def _findings(unit: Unit, losses: Sequence[Loss], rules: Sequence[Rule], resolve: Resolver) -> Iterable[Finding]:
+    graphs = [
+        graph for loss in losses for entry in loss.entries if (graph := analyse(unit, entry, resolve)) is not None
+    ]
+    for graph in graphs:
+        if not _is_seen_from_callers(graph, graphs):
+            for rule in rules:
+                yield from rule.findings(graph)
+
+
+def _is_seen_from_callers(graph: Graph, graphs: Sequence[Graph]) -> bool:
+    """Whether a helper was followed from another loss: its callers know better what it is given, and what they guard."""
+    function = graph.function
+    if function is None or not any(id(function) in other.inlined for other in graphs if other is not graph):
+        return False
+    name = function.name.value
+    return name.startswith("_") or (bool(graph.owner) and name not in ("forward", "__call__"))
 
 
 def _strongest_each(findings: Iterable[Finding]) -> Iterable[Finding]:
@@ -58,19 +81,27 @@ def _strongest_each(findings: Iterable[Finding]) -> Iterable[Finding]:
 
 
 class _Report:
-    """Turns findings, which speak of nodes, into diagnostics, which speak of places."""
+    """Turns findings, which speak of nodes, into diagnostics, which speak of places in the linted file."""
 
-    def __init__(self, source: Source, unit: Unit) -> None:
-        self._source = source
-        self._positions = Positions(unit)
+    def __init__(self, unit: Unit, library: Library) -> None:
+        self._unit = unit
+        self._library = library
+        self._source = library.source(unit)
         self._seen: Counter[tuple[str, str, str]] = Counter()
+        self.sources: dict[str, Source] = {}
 
     def _place(self, site: Site) -> Place:
-        return self._source.place(self._positions.span(site.node))
+        source = self._library.source(site.unit)
+        self.sources[source.filename] = source
+        return source.place(self._library.positions(site.unit).span(site.node))
 
-    def diagnostic(self, finding: Finding) -> Diagnostic:
-        place = self._place(finding.site)
-        symbol = self._positions.symbol(finding.site.node)
+    def diagnostic(self, finding: Finding) -> Diagnostic | None:
+        """The diagnostic of a finding; what happens in another file is reported where this one calls it."""
+        site, evidence, message = self._at_home(finding)
+        if site is None:
+            return None
+        place = self._place(site)
+        symbol = self._library.positions(self._unit).symbol(site.node)
         excerpt = self._source.excerpt(place.span)
         same = (finding.rule.code, symbol, excerpt)
         occurrence = self._seen[same]
@@ -78,11 +109,11 @@ class _Report:
         diagnostic = Diagnostic(
             code=finding.rule.code,
             name=finding.rule.name,
-            message=finding.message,
+            message=message,
             severity=finding.severity,
             place=place,
             symbol=symbol,
-            evidence=tuple(Evidence(step.message, self._place(step.site)) for step in finding.evidence),
+            evidence=tuple(Evidence(step.message, self._place(step.site)) for step in evidence),
             fix=self._fix(finding),
             url=f"docs/rules/{finding.rule.name}.md",
             fingerprint=fingerprint(
@@ -91,9 +122,19 @@ class _Report:
         )
         return demote_commented(self._source, diagnostic)
 
+    def _at_home(self, finding: Finding) -> tuple[Site | None, tuple[Step, ...], str]:
+        if finding.site.unit is self._unit:
+            return finding.site, finding.evidence, finding.message
+        leading = list(takewhile(lambda step: step.site.unit is self._unit, finding.evidence))
+        local = leading or [step for step in finding.evidence if step.site.unit is self._unit]
+        if not local:
+            return None, (), ""
+        there = Step(finding.site, finding.message)
+        return local[-1].site, (*finding.evidence, there), f"in what is called here: {finding.message}"
+
     def _fix(self, finding: Finding) -> Fix | None:
         rewrite = finding.rewrite
-        if rewrite is None:
+        if rewrite is None or any(each.site.unit is not self._unit for each in rewrite.replacements):
             return None
         edits = tuple(Edit(self._place(replacement.site), replacement.content) for replacement in rewrite.replacements)
         return Fix(rewrite.applicability, rewrite.message, edits)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from losslint.comments import Comment, comments
 from losslint.diagnostic import Applicability, Diagnostic, Edit, Fix, Span, fingerprint
-from losslint.directives import Directive, Entry, Kind, directives, without
+from losslint.directives import Directive, Entry, Kind, Stretch, directives, without
 from losslint.packs import RuleInfo
 from losslint.registry import nearest
 from losslint.source import Source
@@ -176,19 +176,20 @@ def _diagnostic(source: Source, complaint: _Complaint, info: RuleInfo, seen: Cou
 def _removal(source: Source, complaint: _Complaint) -> Fix:
     comment = complaint.directive.comment
     stretch, content = without(complaint.directive, complaint.useless)
-    start, end = stretch.start, stretch.end
-    behind = comment.text[end:]
-    if content:
-        span = _span(comment, start, end)
-    elif behind.strip():
-        span = _span(comment, start, end + len(behind) - len(behind.lstrip()))
-    elif start == 0 and comment.is_alone:
-        span = comment.line
-    else:
-        line = source.utf8[comment.line.start : _span(comment, start, start).start]
-        span = Span(comment.line.start + len(line.rstrip(b" \t\f")), _span(comment, end, end).end)
+    span = _span(comment, stretch.start, stretch.end) if content else _emptied(source, comment, stretch)
     codes = ", ".join(sorted(entry.text for entry in complaint.useless))
     return Fix(Applicability.SAFE, f"remove {codes} from the suppression", (Edit(source.place(span), content),))
+
+
+def _emptied(source: Source, comment: Comment, stretch: Stretch) -> Span:
+    """What goes with a stretch of a comment that is removed: white space, and a line that held nothing else."""
+    behind = comment.text[stretch.end :]
+    if behind.strip():
+        return _span(comment, stretch.start, len(comment.text) - len(behind.lstrip()))
+    if stretch.start == 0 and comment.is_alone:
+        return comment.line
+    before = source.utf8[comment.line.start : _span(comment, stretch.start, stretch.start).start]
+    return Span(comment.line.start + len(before.rstrip(b" \t\f")), comment.span.end)
 
 
 def _span(comment: Comment, start: int, end: int) -> Span:

@@ -28,7 +28,7 @@ def linted(text: str | bytes, path: Path = Path("sample.py"), root: Path | None 
     tree = parse_ast(source)
     assert not isinstance(tree, Diagnostic), tree
     project = Project((root,) if root is not None else ())
-    return lint_source(source, find_losses(tree, path, project, ()), every_rule(), project)
+    return lint_source(source, find_losses(tree, path, project, ()), every_rule(), project).diagnostics
 
 
 def codes(text: str) -> list[str]:

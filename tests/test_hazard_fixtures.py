@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from linted import linted
 
+from linted import linted
 from losslint import registry
 from losslint.diagnostic import Applicability
 from losslint.fixes import apply_fixes
@@ -32,9 +32,7 @@ def marked(path: Path, code: str, default: str) -> set[tuple[int, str]]:
 def found_rows(path: Path, code: str) -> set[tuple[int, str]]:
     """The rows a rule reports in a file, with severities."""
     return {
-        (each.place.location.row, each.severity.value)
-        for each in linted(path.read_bytes(), path)
-        if each.code == code
+        (each.place.location.row, each.severity.value) for each in linted(path.read_bytes(), path) if each.code == code
     }
 
 

@@ -176,7 +176,7 @@ def test_a_comparison_guards_what_is_computed_from_it(guard: str) -> None:
     graph = graph_of(
         f"def loss(pred: Tensor, mask: Tensor):\n    n = mask.sum()\n    {guard}\n    return pred.sum() / n\n"
     )
-    divisions = [op for op in graph.named("div")]
+    divisions = list(graph.named("div"))
     assert divisions and all(op.is_guarded(chain(op.operands[1])) for op in divisions)
 
 

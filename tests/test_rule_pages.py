@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from linted import linted
 
+from linted import linted
 from losslint import registry
 
-BLOCK = re.compile(r"## (Bad|Good)\n+```python\n(.*?)```", re.S)
+BLOCK = re.compile(r"## (Bad|Good)\n+```python\n(.*?)```", re.DOTALL)
 RULES = [info for info in registry.index().values() if not info.code.startswith("LL9")]
 
 

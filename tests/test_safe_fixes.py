@@ -7,8 +7,8 @@ from collections.abc import Callable
 import mpmath
 import pytest
 import torch
-from linted import linted
 
+from linted import linted
 from losslint.diagnostic import Applicability
 from losslint.fixes import apply_fixes
 from losslint.source import Source, source_from_bytes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from dataclasses import dataclass
 
@@ -88,7 +87,8 @@ def _some(first: int, last: int) -> list[int | None]:
 
 def _common_indent(lines: list[str]) -> int:
     indents = [line[: len(line) - len(line.lstrip())] for line in lines if line.strip()]
-    return len(os.path.commonprefix(indents))
+    columns = list(zip(*indents, strict=False))
+    return next((n for n, column in enumerate(columns) if len(set(column)) > 1), len(columns))
 
 
 def _underlined(row: int, text: str, indent: int, start: int, end: int, width: int) -> Line:

@@ -12,13 +12,14 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from losslint.diagnostic import Applicability, Diagnostic, Evidence, Fix, Place, Severity, Verdict
 from losslint.fixes import edited
 from losslint.reporters import summary
-from losslint.reporters.excerpt import Line, cell_len, excerpt, one_line, printable
+from losslint.reporters.excerpt import Line, excerpt, one_line, printable
 
 if TYPE_CHECKING:
     from losslint.runner import Report
@@ -104,7 +105,7 @@ class _Page:
         if source is None or not source.utf8:
             return
         digits = len(str(diagnostic.place.end_location.row + 1))
-        for line in excerpt(source, diagnostic.place, self._width - digits - 6):
+        for line in excerpt(source, diagnostic.place, self._width - digits - 7):
             yield _numbered(line, digits, style)
             if line.end:
                 under = " " * line.start + "^" * (line.end - line.start)
@@ -161,4 +162,4 @@ def _numbered(line: Line, digits: int, style: str) -> Text:
     if line.row is None:
         return Text.assemble((f"  {'':{digits}} | ", "dim"), f"  {line.text}")
     mark = ("> ", style) if line.is_flagged else "  "
-    return Text.assemble((f"  {line.row:>{digits}} | ", "dim"), mark, line.text)
+    return Text.assemble((f"  {line.row:>{digits}} | ", "dim"), mark, (line.text, "" if line.is_flagged else "dim"))

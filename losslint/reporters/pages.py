@@ -25,8 +25,13 @@ def render_rules(infos: Iterable[RuleInfo], format: str = "text") -> str:
     if format == "json":
         return json_text([_fields(info) for info in listed])
     width = max((len(info.name) for info in listed), default=0)
-    lines = [f"{info.code}  {info.name:{width}}  {', '.join(_about(info))}" for info in listed]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{_line(info, width)}\n" for info in listed)
+
+
+def _line(info: RuleInfo, width: int) -> str:
+    severity, *more = _about(info)
+    remark = f" ({', '.join(more)})" if more else ""
+    return f"{info.code}  {info.name:{width}}  {severity:7}  {info.title}{remark}"
 
 
 def _about(info: RuleInfo) -> list[str]:
@@ -52,4 +57,3 @@ def _fields(info: RuleInfo) -> dict[str, Any]:
         "url": info.url,
         "page": info.page,
     }
-

@@ -76,8 +76,7 @@ def _result(diagnostic: Diagnostic, codes: Sequence[str]) -> dict[str, Any]:
     if diagnostic.evidence:
         result["codeFlows"] = [_code_flow(diagnostic)]
         result["relatedLocations"] = [
-            {"id": number, **_location(step.place, step.message)}
-            for number, step in enumerate(diagnostic.evidence, 1)
+            {"id": number, **_location(step.place, step.message)} for number, step in enumerate(diagnostic.evidence, 1)
         ]
     if diagnostic.fix:
         result["fixes"] = [_fix(diagnostic.fix)]

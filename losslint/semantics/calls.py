@@ -321,7 +321,7 @@ def call_value(frame: Frame, function: Value, node: cst.Call, state: State) -> V
         return library_call(frame, function.origin.label, node, state)
     arguments = read_arguments(frame, node, state)
     made = frame.machine.unknown(node, frame.unit, (*arguments.all, function), f"{frame.unit.code(node.func)}()")
-    from_module = function.gradient is Gradient.CARRIES
+    from_module = function.gradient is Gradient.CARRIES or function.kind is Kind.UNKNOWN  # it may be a network
     return made.with_(gradient=Gradient.CARRIES) if from_module and state.gradient_matters else made
 
 

@@ -84,7 +84,8 @@ class Op:
 class Graph:
     """Everything one loss does: its operators on all paths, and one RETURN op a path that returns.
 
-    `function` is the entry's definition (None for a script), `owner` the class it belongs to ("" for functions).
+    `function` is the entry's definition (None for a script), `owner` the class it belongs to ("" for functions),
+    `inlined` the ids of the definitions that calls were followed into.
     """
 
     symbol: str
@@ -93,6 +94,7 @@ class Graph:
     function: Function | None = None
     owner: str = ""
     parameters: tuple[Value, ...] = ()
+    inlined: frozenset[int] = frozenset()
 
     def named(self, *names: str) -> Iterator[Op]:
         """The operators with one of these names, in order."""

@@ -93,9 +93,11 @@ def run_call(
     """Run a function's body with a call's arguments; too deep, recursive or with hidden arguments it is opaque."""
     from losslint.semantics.statements import run_function
 
-    if frame.depth >= MAX_CALL_DEPTH or function in frame.active or not arguments.complete:
+    too_deep = frame.depth >= MAX_CALL_DEPTH or not frame.machine.may_inline
+    if too_deep or function in frame.active or not arguments.complete:
         return calls.opaque_call(frame, symbol, arguments.all, node)
     callee.active = (*frame.active, function)
+    frame.machine.inlined.add(id(function))
     inner = state.fork()
     inner.frame = frame.machine.next_frame()
     inner.calls = (*state.calls, Call(symbol, frame.site(node)))

@@ -59,7 +59,9 @@ def _run(unit: Unit, entry: str, function: Function, hints: Hints, resolve: Reso
     parameters = tuple(state.scope.values())
     with contextlib.suppress(TooMuchWork, RecursionError):
         run_function(frame, function, state)
-    return machine, Graph(entry, tuple(machine.ops), unit, function, owner if is_method else "", parameters)
+    return machine, Graph(
+        entry, tuple(machine.ops), unit, function, owner if is_method else "", parameters, frozenset(machine.inlined)
+    )
 
 
 def _is_static(function: Function) -> bool:

@@ -28,6 +28,8 @@ from losslint.semantics.values import (
 )
 
 MAX_OPERATORS = 20_000
+MAX_STATEMENTS = 12_000
+MAX_INLINED_STATEMENTS = 3_000
 MAX_ALTERNATIVES = 4
 MAX_STATES = 8
 MAX_CALL_DEPTH = 5
@@ -70,6 +72,8 @@ class Machine:
         self.buffers: dict[str, Value] = {}
         self.instances: dict[int, object] = {}
         self.building = 0
+        self.statements = 0
+        self.inlined: set[int] = set()
         self._numbers: dict[Hashable, int] = {}
         self._frames = 0
 
@@ -80,6 +84,17 @@ class Machine:
     def fresh(self) -> int:
         """A number that nothing else has."""
         return self.number("fresh", len(self._numbers))
+
+    def count_statement(self) -> None:
+        """Count one statement of one path against the budget."""
+        self.statements += 1
+        if self.statements > MAX_STATEMENTS:
+            raise TooMuchWork
+
+    @property
+    def may_inline(self) -> bool:
+        """Whether calls are still followed; past the budget they are opaque."""
+        return self.statements < MAX_INLINED_STATEMENTS
 
     def next_frame(self) -> int:
         """The number of a new call frame."""

@@ -8,7 +8,6 @@ import libcst as cst
 
 from losslint.semantics import calls, inlining
 from losslint.semantics.instances import build_instance
-from losslint.semantics.machine import MAX_CALL_DEPTH
 from losslint.semantics.members import Instance
 from losslint.semantics.names import Unit
 from losslint.semantics.operators import Parameter, lookup_module
@@ -36,7 +35,7 @@ def construct_local(frame: Frame, unit: Unit, name: str, node: cst.Call, state: 
     arguments = calls.read_arguments(frame, node, state)
     origin = Origin("instance", arguments.all, dict(arguments.named), frame.site(node), name)
     key = frame.machine.fresh()
-    if frame.depth < MAX_CALL_DEPTH and frame.machine.building < MAX_NESTED_INSTANCES and arguments.complete:
+    if frame.machine.may_inline and frame.machine.building < MAX_NESTED_INSTANCES and arguments.complete:
         frame.machine.building += 1
         frame.machine.instances[key] = build_instance(frame.machine, unit, name, arguments)
         frame.machine.building -= 1

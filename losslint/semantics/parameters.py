@@ -96,8 +96,6 @@ def constructor_parameter(frame: Frame, parameter: cst.Param) -> Value:
     value = setting(frame, parameter, annotated, default)
     if annotated is Kind.TENSOR:
         return value.with_(zero=None)
-    if value.kind is Kind.UNKNOWN and not says_epsilon(parameter.name.value):
-        return value.with_(gradient=Gradient.CARRIES)
     return value
 
 

@@ -6,6 +6,7 @@ import re
 
 import libcst as cst
 
+from losslint.semantics.loss_names import words
 from losslint.semantics.names import dotted
 from losslint.semantics.values import Kind, Role
 
@@ -88,12 +89,6 @@ _PREDICTION = frozenset(
 _MASK = frozenset(["mask", "masks", "valid", "padding", "pad"])
 _WEIGHT = frozenset(["weight", "weights", "alpha", "gamma", "beta", "lambda", "coef", "coefficient"])
 _PROBABILITY = frozenset(["p", "prob", "probs", "proba", "probability", "probabilities", "softmaxed"])
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
-
-
-def words(name: str) -> list[str]:
-    """The lower-case words of a snake_case or CamelCase name."""
-    return [word.lower() for word in _WORD.findall(name)]
 
 
 def role_by_name(name: str) -> Role:

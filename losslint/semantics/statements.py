@@ -83,6 +83,7 @@ def _same(left: State, right: State) -> bool:
 
 def run_statement(frame: Frame, node: cst.CSTNode, state: State) -> Flow:
     """Run one statement on one path."""
+    frame.machine.count_statement()
     match node:
         case cst.SimpleStatementLine(body=body):
             flow = Flow([state])

@@ -116,6 +116,8 @@ def comparison_witness(name: str, operands: list[Value], made: Value) -> ZeroWit
         return None  # a pairwise comparison of a tensor with itself is true on its diagonal
     if name == "eq" and len(operands) == 2 and (_is_at_extreme(*operands) or _is_at_extreme(*operands[::-1])):
         return None  # x == x.max() and x - x.min() == 0 always hold somewhere
+    if not any(_depends_on_input(value) for value in operands):
+        return None  # a fixed pattern, `~torch.eye(n)`, is what its author saw
     return ZeroWitness(made, "the mask selects nothing when no element passes the test", Certainty.PROVEN)
 
 
@@ -128,6 +130,25 @@ def _is_at_extreme(value: Value, other: Value) -> bool:
 
 
 _EXTREMES = frozenset("max min amax amin".split())
+
+
+def _depends_on_input(value: Value) -> bool:
+    pending, budget = [value], 60
+    while pending and budget:
+        budget -= 1
+        current = pending.pop()
+        name = current.origin.name
+        if name in _FIXED or current.has_constant:
+            continue
+        if not current.origin.operands and name not in ("constant", "setting", "loop_index"):
+            return True
+        pending.extend(current.origin.operands)
+    return False
+
+
+_FIXED = frozenset(
+    "eye ones zeros arange full linspace ones_like zeros_like full_like size shape len numel dim range device dtype".split()
+)
 
 
 def _same_root(left: Value, right: Value) -> bool:

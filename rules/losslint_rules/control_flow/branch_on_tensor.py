@@ -99,7 +99,7 @@ def _form(detail: str) -> str:
 def is_guard(value: Value) -> bool:
     """Whether a test asks for emptiness, a count or NaN, and not for how large a loss is."""
     name = value.origin.name
-    if name in _QUESTIONS:
+    if name in _QUESTIONS or name in ("sum", "count_nonzero") or _counts_something(value):
         return True
     if name in COMPARISONS and len(value.origin.operands) == 2:
         return any(_counts_something(operand) for operand in value.origin.operands) or _against_zero(value)

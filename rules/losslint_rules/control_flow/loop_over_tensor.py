@@ -39,7 +39,7 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
 from losslint.semantics.graph import BRANCH, LOOP, Graph, Op
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.values import DType, Value
+from losslint.semantics.values import DType, Gradient, Value
 
 RULE = Rule(code="LL802", name="loop-over-tensor", severity=Severity.WARNING, confirmed_by=("trace",))
 
@@ -62,7 +62,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     if ragged is not None:
         steps.append(Step(ragged.site, "what a turn does here depends on the data"))
     opaque = any(_is_opaque(value) for each in body for value in each.operands)
-    severe = ragged is None and not opaque and bool(body)
+    severe = ragged is None and not opaque and any(_is_maths(each, graph) for each in body)
     yield RULE.finding(
         op.site,
         f"Python loops over the tensor {names}: "
@@ -74,6 +74,12 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         severity=RULE.severity if severe else Severity.INFO,
         evidence=with_calls(op, steps),
     )
+
+
+def _is_maths(op: Op, graph: Graph) -> bool:
+    """Whether an operator computes something of the loss, and does not only pick elements."""
+    carries = op.value.gradient is Gradient.CARRIES and graph.matters(op.value)
+    return carries and op.name not in ("getitem", "select", "add")
 
 
 def _is_ragged(op: Op) -> bool:

@@ -65,7 +65,8 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     if is_called_in_file(graph) or (graph.function is not None and graph.function.name.value.startswith("_")):
         return
     for op in graph.returns:
-        yield _finding(op)
+        if op.operands[0].is_tensor:
+            yield _finding(op)
 
 
 def _finding(op: Op) -> Finding:

@@ -1,0 +1,70 @@
+"""The parsed files behind one lint: the linted one, and those its calls and base classes lead to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import libcst as cst
+
+from losslint.diagnostic import Diagnostic
+from losslint.positions import Positions
+from losslint.semantics.names import Unit, parse_unit
+from losslint.semantics.project import Project
+from losslint.source import Source, parse_ast, parse_cst, read_source, too_complex
+
+
+class Library:
+    """Units and their sources by path, read when a name leads to them."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._units: dict[Path, Unit | None] = {}
+        self._sources: dict[Path, Source] = {}
+        self._positions: dict[Path, Positions] = {}
+
+    def add(self, source: Source, module: cst.Module) -> Unit:
+        """The unit of a file that is parsed already."""
+        path = Path(source.filename)
+        unit = parse_unit(path, source.filename, module)
+        self._units[path.absolute()] = unit
+        self._sources[path.absolute()] = source
+        return unit
+
+    def resolve(self, unit: Unit, name: str) -> tuple[Unit, str] | None:
+        """The unit and the local name of what `name` means in `unit`, where that is a definition of the project."""
+        definition = self._project.resolve(unit.path, name)
+        if definition is None:
+            return None
+        found = self._unit(definition.path)
+        return None if found is None else (found, definition.qualname)
+
+    def _unit(self, path: Path) -> Unit | None:
+        """The unit of a file; None where it cannot be read or parsed, which its own lint reports."""
+        key = path.absolute()
+        if key not in self._units:
+            self._units[key] = self._read(path)
+        return self._units[key]
+
+    def _read(self, path: Path) -> Unit | None:
+        source = read_source(path, str(path))
+        if isinstance(source, Diagnostic):
+            return None
+        tree = parse_ast(source)
+        if isinstance(tree, Diagnostic) or too_complex(source, tree) is not None:
+            return None
+        module = parse_cst(source)
+        if isinstance(module, Diagnostic):
+            return None
+        self._sources[path.absolute()] = source
+        return parse_unit(path, str(path), module)
+
+    def source(self, unit: Unit) -> Source:
+        """The source a unit was parsed from."""
+        return self._sources[unit.path.absolute()]
+
+    def positions(self, unit: Unit) -> Positions:
+        """The byte spans of a unit's nodes."""
+        key = unit.path.absolute()
+        if key not in self._positions:
+            self._positions[key] = Positions(unit)
+        return self._positions[key]

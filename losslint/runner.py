@@ -1,0 +1,163 @@
+"""Many files to one report. Nothing is imported for a file that holds no loss."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pathspec
+
+from losslint import registry
+from losslint.diagnostic import Applicability, Diagnostic
+from losslint.semantics.losses import Loss, find_losses, might_hold_loss
+from losslint.semantics.project import Project
+from losslint.settings import Settings
+from losslint.source import (
+    Source,
+    internal_error,
+    parse_ast,
+    read_bytes,
+    source_from_bytes,
+    too_complex,
+)
+from losslint.suppression import suppress
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to check: display paths, the settings, the selected codes, and the folder patterns are relative to."""
+
+    files: tuple[Path, ...]
+    settings: Settings
+    selected: tuple[str, ...]
+    root: Path
+    stdin: tuple[str, bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One file's outcome: its diagnostics, its source where there is something to show, and how many losses it has."""
+
+    diagnostics: tuple[Diagnostic, ...] = ()
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    losses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run found: `files` and `losses` seen, what `--fix` and `--unsafe-fixes` could mend, what was mended.
+
+    `sources` holds the files that diagnostics and their evidence are in, by name.
+    """
+
+    diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    files: int = 0
+    losses: int = 0
+    fixable: int = 0
+    fixable_unsafe: int = 0
+    fixed: int = 0
+
+
+def check(request: Request) -> Report:
+    """Check every file of a request, one after the other."""
+    return report(check_each(request))
+
+
+def check_each(request: Request) -> Iterator[Checked]:
+    """The outcome of each file, as it is checked."""
+    project = Project((request.root,))
+    if request.stdin is not None:
+        filename, data = request.stdin
+        yield check_bytes(data, filename, request, project)
+    for path in request.files:
+        data_or_diagnostic = read_bytes(path, str(path))
+        if isinstance(data_or_diagnostic, Diagnostic):
+            yield _own(data_or_diagnostic, Source(str(path), ""), request)
+        else:
+            yield check_bytes(data_or_diagnostic, str(path), request, project)
+
+
+def report(outcomes: Iterable[Checked], fixed: int = 0) -> Report:
+    """The outcomes of files brought together."""
+    diagnostics: list[Diagnostic] = []
+    sources: dict[str, Source] = {}
+    files = losses = 0
+    for outcome in outcomes:
+        files += 1
+        losses += outcome.losses
+        diagnostics.extend(outcome.diagnostics)
+        sources.update(outcome.sources)
+    fixes = [each.fix.applicability for each in diagnostics if each.fix is not None]
+    return Report(
+        tuple(diagnostics),
+        sources,
+        files,
+        losses,
+        fixes.count(Applicability.SAFE),
+        fixes.count(Applicability.UNSAFE),
+        fixed,
+    )
+
+
+def check_bytes(data: bytes, filename: str, request: Request, project: Project) -> Checked:
+    """Check the bytes of one file; an exception becomes an LL906, so that the other files are still checked."""
+    if not might_hold_loss(data, request.settings.loss_names):
+        return Checked()
+    source = source_from_bytes(data, filename)
+    if isinstance(source, Diagnostic):
+        return _own(source, Source(filename, ""), request)
+    try:
+        return _check_source(source, request, project)
+    except Exception as error:
+        if os.environ.get("LOSSLINT_DEBUG"):
+            raise
+        return _own(internal_error(source, error), source, request)
+
+
+def _check_source(source: Source, request: Request, project: Project) -> Checked:
+    tree = parse_ast(source)
+    if isinstance(tree, Diagnostic):
+        return _own(tree, source, request)
+    losses = find_losses(tree, Path(source.filename), project, request.settings.loss_names)
+    if not losses:
+        return Checked()
+    complaint = too_complex(source, tree)
+    if complaint is not None:
+        return _own(complaint, source, request)
+    return _lint(source, losses, request, project)
+
+
+def _lint(source: Source, losses: tuple[Loss, ...], request: Request, project: Project) -> Checked:
+    from losslint.linter import lint_source  # brings in libcst, which only a file with a loss is worth
+
+    selected = selected_for(source.filename, request)
+    linted = lint_source(source, losses, registry.load(selected), project)
+    kept = suppress(source, linted.diagnostics, selected, registry.index())
+    kept = tuple(each for each in kept if each.code in selected)
+    return Checked(kept, linted.sources if kept else {}, len(losses))
+
+
+def _own(diagnostic: Diagnostic, source: Source, request: Request) -> Checked:
+    """A file that could not be analysed: its one diagnostic, if it is selected."""
+    if diagnostic.code not in selected_for(source.filename, request):
+        return Checked()
+    return Checked((diagnostic,), {source.filename: source})
+
+
+def selected_for(filename: str, request: Request) -> tuple[str, ...]:
+    """The selected codes without those that per-file-ignores takes out for this file."""
+    ignored: set[str] = set()
+    for pattern, codes in request.settings.per_file_ignores.items():
+        if _matches(pattern, filename, request.root):
+            for selector in codes:
+                ignored |= registry.matching(selector)
+    return tuple(code for code in request.selected if code not in ignored)
+
+
+def _matches(pattern: str, filename: str, root: Path) -> bool:
+    absolute = Path(os.path.abspath(filename))
+    relative = absolute.relative_to(root) if absolute.is_relative_to(root) else Path(filename)
+    return pathspec.GitIgnoreSpec.from_lines([pattern]).match_file(relative.as_posix())
