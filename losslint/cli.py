@@ -136,8 +136,7 @@ def _collect(request: Request, options: dict[str, Any]) -> Report:
     """Check the files; what was found before an interruption is kept and shown."""
     outcomes: list[Checked] = []
     try:
-        for outcome in check_each(request):
-            outcomes.append(outcome)
+        outcomes.extend(check_each(request))
     except KeyboardInterrupt:
         _show(report(outcomes), request.settings, options)
         click.echo(f"losslint: interrupted after {len(outcomes)} of {len(request.files)} files", err=True)
@@ -176,11 +175,8 @@ def _show(found: Report, settings: Settings, options: dict[str, Any]) -> None:
         return
     text = reporters.render(chosen, found, color=_wants_color(options))
     _write(text, options)
-    if chosen in ("full", "concise") and not options["quiet"]:
-        if not found.losses and not found.diagnostics:
-            click.echo(f"No losses found in {found.files} file{'s' * (found.files != 1)}.", err=True)
-        else:
-            click.echo(reporters.summary(found), err=options["output_file"] is not None)
+    if not found.losses and not found.diagnostics and not options["quiet"]:
+        click.echo(f"No losses found in {found.files} file{'s' * (found.files != 1)}.", err=True)
 
 
 def _statistics(found: Report) -> str:

@@ -68,7 +68,7 @@ def read(path: Path) -> Source:
 def test_fix_gives_the_fixed_file_and_is_idempotent(folder: Path) -> None:
     code = NAMES[folder.name].code
     source = read(folder / "bad.py")
-    mine = [each for each in linted(source.utf8) if each.code == code]
+    mine = [each for each in linted(source.utf8, Path("bad.py")) if each.code == code]
     unsafe = any(each.fix is not None and each.fix.applicability is Applicability.UNSAFE for each in mine)
     fixed = apply_fixes(source, mine, unsafe=unsafe)
     assert fixed.text == (folder / "fixed.py").read_text()

@@ -12,6 +12,7 @@ from losslint.semantics.graph import BRANCH, LOOP, Graph
 from losslint.semantics.guards import chain
 from losslint.semantics.interpreter import analyse
 from losslint.semantics.names import parse_unit
+from losslint.semantics.operators import REQUIRED, Operator, operators
 from losslint.semantics.values import Certainty, Gradient, Kind, Reduced, Value
 
 HEADER = "import math\nimport torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nfrom torch import Tensor\n"
@@ -276,3 +277,29 @@ def test_loops_over_tensors_are_told_from_other_loops(loop: str, found: bool) ->
 def test_rank_and_reduction(expression: str, rank: int | None, kind: Reduced) -> None:
     (value,) = returned(f"def loss(pred: Tensor):\n    x = pred\n    return {expression}\n")
     assert (value.rank, value.reduction.kind) == (rank, kind)
+
+
+CALLS = {
+    "cat": "[x, x]",
+    "stack": "[x, x]",
+    "einsum": "'i,j->', x, x",
+    "where": "x > 0, x, x",
+    "as_tensor": "x",
+    "tensor": "x",
+    "from_numpy": "x",
+    "searchsorted": "x, x",
+    "bucketize": "x, x",
+}
+
+
+@pytest.mark.parametrize("row", list(operators().values()), ids=lambda row: row.name)
+def test_the_interpreter_reaches_every_operator(row: Operator) -> None:
+    """One call in each spelling of each row is recorded under the row's name."""
+    count = len([each for each in row.parameters if each.default is REQUIRED])
+    arguments = CALLS.get(row.name, ", ".join(["x"] * max(count, 1)))
+    rest = ", ".join(["x"] * max(count - 1, 0))
+    calls = [f"{spelling}({arguments})" for spelling in row.spellings]
+    calls += [f"x.{method}({rest})" for method in row.methods]
+    for call in calls:
+        graph = graph_of(f"import torch.special\nimport torch.linalg\ndef loss(x: Tensor):\n    return {call}\n")
+        assert row.name in {op.name for op in graph.ops}, call

@@ -249,10 +249,13 @@ def rewrap(frame: Frame, qualified: str, arguments: Arguments, node: cst.CSTNode
     cut = any(value.gradient in (Gradient.CARRIES, Gradient.CUT) for value in inside)
     zero = any(value.gradient is Gradient.ZERO for value in inside)
     plain = first is not None and first.kind in (Kind.NUMBER, Kind.BOOL)
-    name = {"torch.autograd.Variable": "Variable"}.get(qualified, "tensor")
+    last = qualified.rpartition(".")[2]
+    name = last if last in ("Variable", "as_tensor", "from_numpy") else "tensor"
     if qualified in _REWRAPS and first is not None and first.kind is Kind.NUMBER:
         inside, cut = (), False  # FloatTensor(3) makes an empty tensor of three elements
-    keeps = name == "Variable" or (qualified == "torch.as_tensor" and first is not None and first.is_tensor)
+    keeps = name == "Variable" or (
+        qualified == "torch.as_tensor" and first is not None and first.kind is not Kind.SEQUENCE
+    )
     gradient = Gradient.ZERO if zero else Gradient.CUT if cut else Gradient.NEUTRAL
     if keeps and first is not None:
         gradient = first.gradient

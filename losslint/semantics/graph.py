@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from losslint.semantics.names import Function, Unit
-from losslint.semantics.values import Origin, Site, Value
+from losslint.semantics.values import Gradient, Origin, Site, Value
 
 SEMANTICS_VERSION = 1
 BRANCH = "prim::If"
@@ -116,6 +116,25 @@ class Graph:
         """Whether a returned value is computed from this one."""
         return value.key in self.returned_keys
 
+    @cached_property
+    def differentiated_keys(self) -> frozenset[int]:
+        """The keys of the values a gradient flows back to: those behind a detach, an item or an argmax are not."""
+        if not self.returns:
+            return self.returned_keys
+        found: set[int] = set()
+        pending = [op.operands[0] for op in self.returns]
+        while pending:
+            value = pending.pop()
+            if value.key in found or value.gradient in (Gradient.CUT, Gradient.ZERO):
+                continue
+            found.add(value.key)
+            pending.extend(members(value))
+        return frozenset(found)
+
+    def differentiates(self, value: Value) -> bool:
+        """Whether the gradient of a returned value flows through this one."""
+        return value.key in self.differentiated_keys
+
     def op_of(self, value: Value) -> Op | None:
         """The operator that made a value."""
         return self._makers.get(value.key)
@@ -135,9 +154,14 @@ def ancestors(values: Iterable[Value]) -> Iterator[Value]:
             continue
         seen.add(value.key)
         yield value
-        pending.extend(value.origin.operands)
-        pending.extend(value.origin.keywords.values())
-        if isinstance(value.elements, tuple):
-            pending.extend(value.elements)
-        elif value.elements is not None:
-            pending.extend(value.elements.values())
+        pending.extend(members(value))
+
+
+def members(value: Value) -> Iterator[Value]:
+    """What a value is made of: operands, arguments, and the elements of a literal."""
+    yield from value.origin.operands
+    yield from value.origin.keywords.values()
+    if isinstance(value.elements, tuple):
+        yield from value.elements
+    elif value.elements is not None:
+        yield from value.elements.values()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from losslint.semantics.operators import Operator, Shape
-from losslint.semantics.values import Kind, Reduced, Reduction, Value
+from losslint.semantics.values import Kind, Reduced, Reduction, Role, Value
 
 UNKNOWN = Reduction()
 ELEMENTWISE = Reduction(Reduced.NONE)
@@ -75,7 +75,7 @@ def broadcast(operands: Sequence[Value]) -> ShapeFacts:
     present = [value.reduction for value in operands if value.kind is not Kind.NUMBER and value.rank != 0]
     if any(each.kind is Reduced.PARTIAL for each in present):
         return ShapeFacts(rank, next(each for each in present if each.kind is Reduced.PARTIAL))
-    scalars = [value.reduction for value in operands if value.kind is not Kind.NUMBER]
+    scalars = [value.reduction for value in operands if value.kind is not Kind.NUMBER and value.role is not Role.CONFIG]
     agreed = scalars[0] if scalars and all(each == scalars[0] for each in scalars) else UNKNOWN
     return ShapeFacts(rank, agreed)
 

@@ -16,9 +16,10 @@ def respell(graph: Graph, op: Op, value: Value) -> str | None:
     Every name in it must still be bound to what it was bound to, and it must stand in the same function.
     """
     site = value.origin.site
-    if site is None or not isinstance(site.node, cst.BaseExpression):
-        return _bound_name(op, value)
-    if value.origin.frame != op.origin.frame:
+    named = _bound_name(op, value)
+    if named is not None or site is None or not isinstance(site.node, cst.BaseExpression):
+        return named
+    if value.origin.frame != op.origin.frame and value.origin.name != "constant":
         return None
     maker = graph.op_of(value)
     scope = maker.scope if maker is not None else op.scope
@@ -26,14 +27,14 @@ def respell(graph: Graph, op: Op, value: Value) -> str | None:
         if name in op.scope or name in scope:
             here, there = op.scope.get(name), scope.get(name)
             if here is None or there is None or here.key != there.key:
-                return _bound_name(op, value)
+                return None
     return without_parentheses(site.node, site.unit.code(site.node))
 
 
 def _bound_name(op: Op, value: Value) -> str | None:
     """A name that is bound to the value where the operator runs."""
     for name, bound in op.scope.items():
-        if bound.key == value.key:
+        if bound.key == value.key and not bound.has_constant:
             return name
     return None
 

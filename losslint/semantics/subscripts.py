@@ -125,7 +125,7 @@ def _element(
 def select(frame: Frame, node: cst.Subscript, receiver: Value, indices: list[Value | cst.Slice], state: State) -> Value:
     """Indexing of a tensor, recorded as `getitem` with the label "mask" for boolean masks."""
     values = [index for index in indices if isinstance(index, Value)]
-    masks = [value for value in values if value.is_tensor and value.dtype is DType.BOOL]
+    masks = [value for value in values if value.kind in (Kind.TENSOR, Kind.UNKNOWN) and value.dtype is DType.BOOL]
     label = "mask" if masks else "index"
     rank = _selected_rank(receiver, indices, masks)
     zero = receiver.zero

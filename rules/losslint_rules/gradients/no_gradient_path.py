@@ -43,7 +43,20 @@ from losslint.semantics.values import Gradient, Value
 RULE = Rule(code="LL102", name="no-gradient-path", severity=Severity.ERROR, confirmed_by=("reach",))
 
 _REPORTED_ELSEWHERE = frozenset(
-    {"item", "tolist", "numpy", "data", "escape", "float", "int", "tensor", "Variable", "requires_grad_"}
+    {
+        "item",
+        "tolist",
+        "numpy",
+        "data",
+        "escape",
+        "float",
+        "int",
+        "tensor",
+        "as_tensor",
+        "from_numpy",
+        "Variable",
+        "requires_grad_",
+    }
 )
 
 

@@ -51,7 +51,10 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     """Report constructors that cut a returned term, and requires_grad_ on a computed loss."""
     for dead in dead_terms(graph):
         for culprit in dead.culprits:
-            if culprit.origin.name in ("tensor", "Variable") and culprit.origin.site is not None:
+            if (
+                culprit.origin.name in ("tensor", "as_tensor", "from_numpy", "Variable")
+                and culprit.origin.site is not None
+            ):
                 yield _rewrapped(culprit)
     for op in graph.returns:
         for value in returned_values(op):

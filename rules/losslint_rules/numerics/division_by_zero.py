@@ -44,7 +44,7 @@ from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.guards import chain, closure
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.subscripts import selected_by
-from losslint.semantics.values import Certainty, Gradient, Reduced, Role, Value
+from losslint.semantics.values import Certainty, DType, Gradient, Reduced, Role, Value
 
 RULE = Rule(code="LL206", name="division-by-zero", severity=Severity.WARNING, confirmed_by=("degenerate",))
 
@@ -95,7 +95,7 @@ def mean_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     selection = selected_by(op.operands[0])
     if selection is None:
         return
-    mask = next((each for each in selection.origin.operands[1:] if each.is_tensor), selection)
+    mask = next((each for each in selection.origin.operands[1:] if each.dtype is DType.BOOL), selection)
     asked = [each for each in ancestors([mask]) if each.key in closure(mask)]
     if op.is_guarded([selection, *asked]) or mask.gradient is Gradient.CARRIES:
         return

@@ -9,7 +9,7 @@ training. `logsigmoid(x)` and `logsigmoid(-x)` are the same functions in log spa
 ```python
 import torch
 
-def bce(logits, target):
+def bce_loss(logits, target):
     p = torch.sigmoid(logits)
     return -(target * torch.log(p) + (1 - target) * torch.log(1 - p)).mean()
 ```
@@ -19,7 +19,7 @@ def bce(logits, target):
 ```python
 import torch.nn.functional as F
 
-def bce(logits, target):
+def bce_loss(logits, target):
     return -(target * F.logsigmoid(logits) + (1 - target) * F.logsigmoid(-logits)).mean()
 ```
 

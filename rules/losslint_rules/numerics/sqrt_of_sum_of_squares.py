@@ -58,7 +58,7 @@ def power_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 def _findings(op: Op, graph: Graph) -> Iterator[Finding]:
     total = op.operands[0]
-    if total.origin.name != "sum" or not op.gradient_matters or not graph.matters(op.value):
+    if total.origin.name != "sum" or not op.gradient_matters or not graph.differentiates(op.value):
         return
     base = squared(total.origin.operands[0])
     if base is None or base.gradient is not Gradient.CARRIES or base.dtype is DType.INT or op.is_guarded([total]):

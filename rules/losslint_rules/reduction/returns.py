@@ -38,7 +38,7 @@ def is_scalar(value: Value) -> bool:
 
 def has_elements(value: Value) -> bool:
     """Whether a returned value is proven to hold one number an element of an input, or a sample."""
-    if not value.is_tensor or value.rank == 0:
+    if value.kind not in (Kind.TENSOR, Kind.UNKNOWN) or value.rank == 0:
         return False
     return value.reduction.kind in (Reduced.NONE, Reduced.PARTIAL)
 

@@ -44,6 +44,7 @@ from losslint.diagnostic import Applicability, Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, Step
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt, parenthesised
+from losslint.semantics.values import Kind
 from losslint_rules.reduction.returns import (
     alternatives,
     has_elements,
@@ -65,7 +66,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     if is_called_in_file(graph) or (graph.function is not None and graph.function.name.value.startswith("_")):
         return
     for op in graph.returns:
-        if op.operands[0].is_tensor:
+        if op.operands[0].kind is not Kind.SEQUENCE:
             yield _finding(op)
 
 
