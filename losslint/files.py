@@ -54,6 +54,8 @@ def _is_excluded(path: Path, excluded: pathspec.GitIgnoreSpec, base: Path, is_fo
 def _walk(folder: Path, excluded: pathspec.GitIgnoreSpec, base: Path) -> Iterator[Path]:
     """The Python files below a folder. Links to folders are not followed: what they lead to is found where it is."""
     ignores = list(_ignores_above(folder))
+    if _is_ignored(folder, True, ignores):
+        ignores = []  # whoever names an ignored folder wants it checked
     pending: list[tuple[Path, list[tuple[Path, pathspec.GitIgnoreSpec]]]] = [(folder, ignores)]
     while pending:
         current, known = pending.pop()

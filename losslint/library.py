@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import libcst as cst
-
 from losslint.diagnostic import Diagnostic
 from losslint.positions import Positions
 from losslint.semantics.names import Unit, parse_unit
@@ -21,22 +19,31 @@ class Library:
         self._units: dict[Path, Unit | None] = {}
         self._sources: dict[Path, Source] = {}
         self._positions: dict[Path, Positions] = {}
+        self._resolved: dict[tuple[Path, str], tuple[Unit, str] | None] = {}
 
-    def add(self, source: Source, module: cst.Module) -> Unit:
-        """The unit of a file that is parsed already."""
+    def open(self, source: Source) -> Unit | Diagnostic:
+        """The unit of a file that is to be linted; an LL9 where libcst cannot parse it."""
         path = Path(source.filename)
+        key = path.absolute()
+        known = self._units.get(key)
+        if known is not None and self._sources[key].text == source.text:
+            return known
+        module = parse_cst(source)
+        if isinstance(module, Diagnostic):
+            return module
         unit = parse_unit(path, source.filename, module)
-        self._units[path.absolute()] = unit
-        self._sources[path.absolute()] = source
+        self._units[key], self._sources[key] = unit, source
+        self._positions.pop(key, None)
         return unit
 
     def resolve(self, unit: Unit, name: str) -> tuple[Unit, str] | None:
         """The unit and the local name of what `name` means in `unit`, where that is a definition of the project."""
-        definition = self._project.resolve(unit.path, name)
-        if definition is None:
-            return None
-        found = self._unit(definition.path)
-        return None if found is None else (found, definition.qualname)
+        key = (unit.path, name)
+        if key not in self._resolved:
+            definition = self._project.resolve(unit.path, name)
+            found = self._unit(definition.path) if definition is not None else None
+            self._resolved[key] = None if found is None or definition is None else (found, definition.qualname)
+        return self._resolved[key]
 
     def _unit(self, path: Path) -> Unit | None:
         """The unit of a file; None where it cannot be read or parsed, which its own lint reports."""

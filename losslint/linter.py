@@ -17,9 +17,8 @@ from losslint.semantics.interpreter import analyse
 from losslint.semantics.losses import Loss
 from losslint.semantics.machine import Resolver
 from losslint.semantics.names import Unit
-from losslint.semantics.project import Project
 from losslint.semantics.values import Site
-from losslint.source import Source, parse_cst
+from losslint.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +29,14 @@ class Linted:
     sources: Mapping[str, Source] = field(default_factory=dict)
 
 
-def lint_source(source: Source, losses: Sequence[Loss], rules: Sequence[Rule], project: Project) -> Linted:
+def lint_source(source: Source, losses: Sequence[Loss], rules: Sequence[Rule], library: Library) -> Linted:
     """Every finding of the rules in the losses of one file, in source order, each place once a rule.
 
-    A file libcst cannot read gives one LL9 diagnostic instead.
+    A file libcst cannot read gives one LL9 diagnostic instead. `library` keeps parsed files between calls.
     """
-    module = parse_cst(source)
-    if isinstance(module, Diagnostic):
-        return Linted((module,), {source.filename: source})
-    library = Library(project)
-    unit = library.add(source, module)
+    unit = library.open(source)
+    if isinstance(unit, Diagnostic):
+        return Linted((unit,), {source.filename: source})
     findings = list(_findings(unit, losses, rules, library.resolve))
     if not findings:
         return Linted()

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from losslint.diagnostic import Diagnostic
 from losslint.fixes import NotWritten, apply_fixes, unified_diff, write_fixed
-from losslint.runner import Checked, Report, Request, check_bytes, check_each, report
-from losslint.semantics.project import Project
+from losslint.runner import Checked, Report, Request, Workspace, check_bytes, check_each, report
 from losslint.source import Source, source_from_bytes
 
 MAX_PASSES = 10
@@ -87,5 +86,5 @@ def _mend(outcome: Checked, filename: str, data: bytes, request: Request, unsafe
             break
         total += len(applied.applied)
         source = Source(filename, applied.text, original.encoding, original.bom)
-        outcome = check_bytes(source.data, filename, request, Project((request.root,)))
+        outcome = check_bytes(source.data, filename, request, Workspace(request.root))
     return _Mended(outcome, original, source.text, total) if total else None

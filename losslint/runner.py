@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pathspec
 
@@ -24,6 +26,9 @@ from losslint.source import (
 )
 from losslint.suppression import suppress
 
+if TYPE_CHECKING:
+    from losslint.library import Library
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -34,6 +39,20 @@ class Request:
     selected: tuple[str, ...]
     root: Path
     stdin: tuple[str, bytes] | None = None
+
+
+class Workspace:
+    """What is kept between the files of a run: the project's modules, and those parsed by libcst."""
+
+    def __init__(self, root: Path) -> None:
+        self.project = Project((root,))
+
+    @cached_property
+    def library(self) -> Library:
+        """The parsed files; making it brings in libcst, which only a file with a loss is worth."""
+        from losslint.library import Library
+
+        return Library(self.project)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +87,16 @@ def check(request: Request) -> Report:
 
 def check_each(request: Request) -> Iterator[Checked]:
     """The outcome of each file, as it is checked."""
-    project = Project((request.root,))
+    workspace = Workspace(request.root)
     if request.stdin is not None:
         filename, data = request.stdin
-        yield check_bytes(data, filename, request, project)
+        yield check_bytes(data, filename, request, workspace)
     for path in request.files:
         data_or_diagnostic = read_bytes(path, str(path))
         if isinstance(data_or_diagnostic, Diagnostic):
             yield _own(data_or_diagnostic, Source(str(path), ""), request)
         else:
-            yield check_bytes(data_or_diagnostic, str(path), request, project)
+            yield check_bytes(data_or_diagnostic, str(path), request, workspace)
 
 
 def report(outcomes: Iterable[Checked], fixed: int = 0) -> Report:
@@ -102,7 +121,7 @@ def report(outcomes: Iterable[Checked], fixed: int = 0) -> Report:
     )
 
 
-def check_bytes(data: bytes, filename: str, request: Request, project: Project) -> Checked:
+def check_bytes(data: bytes, filename: str, request: Request, workspace: Workspace) -> Checked:
     """Check the bytes of one file; an exception becomes an LL906, so that the other files are still checked."""
     if not might_hold_loss(data, request.settings.loss_names):
         return Checked()
@@ -110,31 +129,31 @@ def check_bytes(data: bytes, filename: str, request: Request, project: Project) 
     if isinstance(source, Diagnostic):
         return _own(source, Source(filename, ""), request)
     try:
-        return _check_source(source, request, project)
+        return _check_source(source, request, workspace)
     except Exception as error:
         if os.environ.get("LOSSLINT_DEBUG"):
             raise
         return _own(internal_error(source, error), source, request)
 
 
-def _check_source(source: Source, request: Request, project: Project) -> Checked:
+def _check_source(source: Source, request: Request, workspace: Workspace) -> Checked:
     tree = parse_ast(source)
     if isinstance(tree, Diagnostic):
         return _own(tree, source, request)
-    losses = find_losses(tree, Path(source.filename), project, request.settings.loss_names)
+    losses = find_losses(tree, Path(source.filename), workspace.project, request.settings.loss_names)
     if not losses:
         return Checked()
     complaint = too_complex(source, tree)
     if complaint is not None:
         return _own(complaint, source, request)
-    return _lint(source, losses, request, project)
+    return _lint(source, losses, request, workspace)
 
 
-def _lint(source: Source, losses: tuple[Loss, ...], request: Request, project: Project) -> Checked:
-    from losslint.linter import lint_source  # brings in libcst, which only a file with a loss is worth
+def _lint(source: Source, losses: tuple[Loss, ...], request: Request, workspace: Workspace) -> Checked:
+    from losslint.linter import lint_source
 
     selected = selected_for(source.filename, request)
-    linted = lint_source(source, losses, registry.load(selected), project)
+    linted = lint_source(source, losses, registry.load(selected), workspace.library)
     kept = suppress(source, linted.diagnostics, selected, registry.index())
     kept = tuple(each for each in kept if each.code in selected)
     return Checked(kept, linted.sources if kept else {}, len(losses))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from losslint import registry
 from losslint.diagnostic import Diagnostic
+from losslint.library import Library
 from losslint.linter import lint_source
 from losslint.rule import Rule
 from losslint.semantics.losses import find_losses
@@ -28,7 +29,7 @@ def linted(text: str | bytes, path: Path = Path("sample.py"), root: Path | None 
     tree = parse_ast(source)
     assert not isinstance(tree, Diagnostic), tree
     project = Project((root,) if root is not None else ())
-    return lint_source(source, find_losses(tree, path, project, ()), every_rule(), project).diagnostics
+    return lint_source(source, find_losses(tree, path, project, ()), every_rule(), Library(project)).diagnostics
 
 
 def codes(text: str) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from linted import linted
 
 FOLDER = Path(__file__).parent.parent / "fixtures" / "losses"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -104,6 +104,10 @@ def run_call(
     own = callee.instance is frame.instance
     kept = {name: value for name, value in state.scope.items() if closure or (own and name.startswith("self."))}
     inner.scope = {**kept, **bind_parameters(callee, function, arguments, skip_self)}
+    summary = _summary_key(callee, function, inner)
+    known = frame.machine.results.get(summary)
+    if known is not None:
+        return known
     flow = run_function(callee, function, inner)
     returned = [value for _, value in flow.returned]
     if not flow.returned and not flow.falling:
@@ -112,7 +116,17 @@ def run_call(
         returned.append(frame.machine.constant(None, node, frame.unit))
     if own:
         _keep_attributes(frame, flow.returned, flow.falling, state)
-    return frame.machine.phi(returned, node, frame.unit)
+    result = frame.machine.phi(returned, node, frame.unit)
+    if not any(name.startswith("self.") for end, _ in flow.returned for name in end.scope):
+        frame.machine.results[summary] = result
+    return result
+
+
+def _summary_key(callee: Frame, function: Function, state: State) -> Hashable:
+    """What a call's result depends on: the function, what its names are bound to, and what the path knows."""
+    names = frozenset((name, value.key) for name, value in state.scope.items())
+    known = frozenset(state.assumptions.items())
+    return (id(function), id(callee.instance), names, known, state.guards, state.gradient_matters)
 
 
 def _keep_attributes(

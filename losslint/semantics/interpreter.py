@@ -19,7 +19,7 @@ from losslint.semantics.names import Function, Unit
 from losslint.semantics.parameters import entry_scope
 from losslint.semantics.state import State
 from losslint.semantics.statements import run_function, run_suite
-from losslint.semantics.values import Kind, Role
+from losslint.semantics.values import Kind, Role, Value
 
 Hints = Mapping[str, tuple[Kind, Role]]
 SCRIPT = "<module>"
@@ -34,9 +34,19 @@ def analyse(unit: Unit, entry: str, resolve: Resolver = nothing_elsewhere) -> Gr
         return None
     machine, graph = _run(unit, entry, function, {}, resolve)
     hints = _hints(machine)
-    if hints:
+    if any(_is_news(value, hints.get(value.origin.label)) for value in graph.parameters):
         _, graph = _run(unit, entry, function, hints, resolve)
     return graph
+
+
+def _is_news(parameter: Value, hint: tuple[Kind, Role] | None) -> bool:
+    """Whether use says more of a parameter than its name and annotation did."""
+    if hint is None or parameter.role is Role.CONFIG:
+        return False
+    kind, role = hint
+    return (parameter.kind is Kind.UNKNOWN and kind is not Kind.UNKNOWN) or (
+        role is not Role.UNKNOWN and role is not parameter.role
+    )
 
 
 def _hints(machine: Machine) -> Hints:

@@ -29,7 +29,7 @@ from losslint.semantics.values import (
 
 MAX_OPERATORS = 20_000
 MAX_STATEMENTS = 12_000
-MAX_INLINED_STATEMENTS = 3_000
+MAX_INLINED_STATEMENTS = 1_500
 MAX_ALTERNATIVES = 4
 MAX_STATES = 8
 MAX_CALL_DEPTH = 5
@@ -74,6 +74,7 @@ class Machine:
         self.building = 0
         self.statements = 0
         self.inlined: set[int] = set()
+        self.results: dict[Hashable, Value] = {}
         self._numbers: dict[Hashable, int] = {}
         self._frames = 0
 
