@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from losslint.semantics.loss_names import says_loss
@@ -21,6 +21,10 @@ class BackwardFlow:
 
 def backward_flow(tree: ast.Module) -> BackwardFlow:
     """Read the flow of a whole module."""
+    nodes = list(ast.walk(tree))
+    criteria = dict(_criteria(nodes))
+    if not any(isinstance(node, ast.Attribute) and node.attr == "backward" for node in nodes):
+        return BackwardFlow({}, criteria)
     functions: dict[str, str] = {}
     for name, function in _functions(tree):
         row = _backward_row(function)
@@ -30,7 +34,7 @@ def backward_flow(tree: ast.Module) -> BackwardFlow:
                 functions.setdefault(called, f"its result flows into backward() at line {row}")
     script = [node for node in top_level(tree.body) if not isinstance(node, (ast.FunctionDef, ast.ClassDef))]
     at_module_level = any(_backward_call(node) is not None for statement in script for node in ast.walk(statement))
-    return BackwardFlow(functions, dict(_criteria(tree)), at_module_level)
+    return BackwardFlow(functions, criteria, at_module_level)
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -108,9 +112,9 @@ def _called_for_backward(function: ast.FunctionDef) -> Iterator[str]:
                     yield value.func.id
 
 
-def _criteria(tree: ast.Module) -> Iterator[tuple[str, str]]:
+def _criteria(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
     """Classes of which an instance is bound to, or passed as, something called a loss or criterion."""
-    for node in ast.walk(tree):
+    for node in nodes:
         pairs: list[tuple[str, ast.expr]] = []
         if isinstance(node, ast.Assign):
             for target in node.targets:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
@@ -54,49 +54,40 @@ _FOLD = {
 
 def evaluate(frame: Frame, node: cst.BaseExpression, state: State) -> Value:
     """The value of an expression; names it binds and tensors it changes in place are bound in `state`."""
-    match node:
-        case cst.Name(value=name):
-            return _name(frame, node, name, state)
-        case cst.Integer() | cst.Float() | cst.Imaginary() | cst.SimpleString() | cst.ConcatenatedString():
-            return frame.machine.constant(_literal(node), node, frame.unit)
-        case cst.Attribute():
-            return _attribute(frame, node, state)
-        case cst.Call():
-            return frame.call(node, state)
-        case cst.BinaryOperation(left=left, operator=operator, right=right):
-            first = evaluate(frame, left, state)
-            second = evaluate(frame, right, state)
-            return arithmetic(frame, _BINARY.get(type(operator), ""), first, second, node, state)
-        case cst.UnaryOperation(operator=operator, expression=inner):
-            return _unary(frame, node, operator, evaluate(frame, inner, state), state)
-        case cst.Comparison():
-            return _comparison(frame, node, state)
-        case cst.BooleanOperation():
-            return _boolean(frame, node, state)
-        case cst.IfExp():
-            return _ternary(frame, node, state)
-        case cst.Subscript():
-            return subscript(frame, node, state)
-        case cst.Tuple(elements=elements) | cst.List(elements=elements) | cst.Set(elements=elements):
-            return _sequence(frame, node, elements, state)
-        case cst.Dict():
-            return _mapping(frame, node, state)
-        case cst.ListComp() | cst.GeneratorExp() | cst.SetComp():
-            return frame.comprehension(node, state)
-        case cst.NamedExpr(target=cst.Name(value=name), value=value):
-            bound = evaluate(frame, value, state)
-            state.bind(name, bound)
-            return bound
-        case cst.Lambda():
-            return Value(frame.machine.fresh(), Kind.FUNCTION, origin=Origin("lambda", site=frame.site(node)))
-        case cst.FormattedString():
-            return Value(frame.machine.fresh(), Kind.STR, origin=Origin("formatted", site=frame.site(node)))
-        case cst.Await(expression=inner):
-            return evaluate(frame, inner, state)
-    return frame.machine.unknown(node, frame.unit)
+    handler = _HANDLERS.get(type(node))
+    return handler(frame, node, state) if handler is not None else frame.machine.unknown(node, frame.unit)
+
+
+def _constant(frame: Frame, node: cst.BaseExpression, state: State) -> Value:
+    return frame.machine.constant(_literal(node), node, frame.unit)
+
+
+def _binary(frame: Frame, node: cst.BinaryOperation, state: State) -> Value:
+    first = evaluate(frame, node.left, state)
+    second = evaluate(frame, node.right, state)
+    return arithmetic(frame, _BINARY.get(type(node.operator), ""), first, second, node, state)
+
+
+def _named(frame: Frame, node: cst.NamedExpr, state: State) -> Value:
+    bound = evaluate(frame, node.value, state)
+    if isinstance(node.target, cst.Name):
+        state.bind(node.target.value, bound)
+    return bound
+
+
+def _lambda(frame: Frame, node: cst.Lambda, state: State) -> Value:
+    return Value(frame.machine.fresh(), Kind.FUNCTION, origin=Origin("lambda", site=frame.site(node)))
+
+
+def _formatted(frame: Frame, node: cst.FormattedString, state: State) -> Value:
+    return Value(frame.machine.fresh(), Kind.STR, origin=Origin("formatted", site=frame.site(node)))
 
 
 def _literal(node: cst.BaseExpression) -> object:
+    if isinstance(node, cst.Integer) and node.value.isdecimal():
+        return int(node.value)  # libcst compiles an expression for this
+    if isinstance(node, cst.Float):
+        return float(node.value)
     if isinstance(node, (cst.Integer, cst.Float, cst.Imaginary, cst.SimpleString, cst.ConcatenatedString)):
         return node.evaluated_value
     return None
@@ -105,7 +96,8 @@ def _literal(node: cst.BaseExpression) -> object:
 _KEYWORDS: dict[str, object] = {"None": None, "True": True, "False": False, "Ellipsis": ...}
 
 
-def _name(frame: Frame, node: cst.Name, name: str, state: State) -> Value:
+def _name(frame: Frame, node: cst.Name, state: State) -> Value:
+    name = node.value
     if name in state.scope:
         return frame.refined(state.scope[name], state)
     if name in _KEYWORDS:
@@ -209,7 +201,8 @@ def _sequence_arithmetic(frame: Frame, name: str, left: Value, right: Value, nod
     return made.with_(kind=Kind.SEQUENCE, elements=elements)
 
 
-def _unary(frame: Frame, node: cst.UnaryOperation, operator: cst.BaseUnaryOp, inner: Value, state: State) -> Value:
+def _unary(frame: Frame, node: cst.UnaryOperation, state: State) -> Value:
+    operator, inner = node.operator, evaluate(frame, node.expression, state)
     if isinstance(operator, cst.Not):
         asked = tensors_behind(inner)
         if asked:
@@ -238,14 +231,15 @@ def _comparison(frame: Frame, node: cst.Comparison, state: State) -> Value:
     parts: list[Value] = []
     for target in node.comparisons:
         right = evaluate(frame, target.comparator, state)
-        parts.append(_compare(frame, comparison_name(target.operator), values[-1], right, node, state))
+        parts.append(compare(frame, comparison_name(target.operator), values[-1], right, node, state))
         values.append(right)
     if len(parts) > 1 and any(part.is_tensor for part in parts):
         frame.branch(tuple(part for part in parts if part.is_tensor), node, state, "chained comparison")
     return parts[-1]
 
 
-def _compare(frame: Frame, name: str, left: Value, right: Value, node: cst.CSTNode, state: State) -> Value:
+def compare(frame: Frame, name: str, left: Value, right: Value, node: cst.CSTNode, state: State) -> Value:
+    """`left <name> right`: an operator where a tensor takes part, else a Python truth value."""
     machine = frame.machine
     tensor = left.is_tensor or right.is_tensor
     if tensor and name in ("eq", "ne", "lt", "le", "gt", "ge"):
@@ -273,7 +267,7 @@ def _boolean(frame: Frame, node: cst.BooleanOperation, state: State) -> Value:
     asked = tensors_behind(left)
     if asked:
         frame.branch(asked, node, state, "and" if isinstance(node.operator, cst.And) else "or")
-    test = read_test(frame.machine, frame.evaluate, node.left, state)
+    test = read_test(frame, node.left, state)
     if test.known is not None and isinstance(node.operator, cst.And) is not test.known:
         return left
     right = evaluate(frame, node.right, state)
@@ -281,7 +275,7 @@ def _boolean(frame: Frame, node: cst.BooleanOperation, state: State) -> Value:
 
 
 def _ternary(frame: Frame, node: cst.IfExp, state: State) -> Value:
-    test = read_test(frame.machine, frame.evaluate, node.test, state)
+    test = read_test(frame, node.test, state)
     if test.known is not None:
         return evaluate(frame, node.body if test.known else node.orelse, state)
     if test.tensors:
@@ -294,7 +288,8 @@ def _ternary(frame: Frame, node: cst.IfExp, state: State) -> Value:
     return frame.machine.phi(values, node, frame.unit)
 
 
-def _sequence(frame: Frame, node: cst.BaseExpression, elements: Sequence[cst.BaseElement], state: State) -> Value:
+def _sequence(frame: Frame, node: cst.Tuple | cst.List | cst.Set, state: State) -> Value:
+    elements = node.elements
     starred = any(isinstance(element, cst.StarredElement) for element in elements)
     values = tuple(evaluate(frame, element.value, state) for element in elements)
     made = frame.machine.unknown(node, frame.unit, values)
@@ -319,5 +314,33 @@ def _mapping(frame: Frame, node: cst.Dict, state: State) -> Value:
         kind=Kind.MAPPING, origin=Origin("mapping", tuple(values), site=frame.site(node)), elements=elements
     )
 
+
+_HANDLERS: dict[type, Callable[[Frame, Any, State], Value]] = {
+    cst.Name: _name,
+    cst.Integer: _constant,
+    cst.Float: _constant,
+    cst.Imaginary: _constant,
+    cst.SimpleString: _constant,
+    cst.ConcatenatedString: _constant,
+    cst.Attribute: _attribute,
+    cst.Call: lambda frame, node, state: frame.call(node, state),
+    cst.BinaryOperation: _binary,
+    cst.UnaryOperation: _unary,
+    cst.Comparison: _comparison,
+    cst.BooleanOperation: _boolean,
+    cst.IfExp: _ternary,
+    cst.Subscript: subscript,
+    cst.Tuple: _sequence,
+    cst.List: _sequence,
+    cst.Set: _sequence,
+    cst.Dict: _mapping,
+    cst.ListComp: lambda frame, node, state: frame.comprehension(node, state),
+    cst.GeneratorExp: lambda frame, node, state: frame.comprehension(node, state),
+    cst.SetComp: lambda frame, node, state: frame.comprehension(node, state),
+    cst.NamedExpr: _named,
+    cst.Lambda: _lambda,
+    cst.FormattedString: _formatted,
+    cst.Await: lambda frame, node, state: evaluate(frame, node.expression, state),
+}
 
 __all__ = ["BRANCH", "arithmetic", "attribute_of", "evaluate"]

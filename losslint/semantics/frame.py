@@ -33,6 +33,10 @@ class Frame:
         """The value of an expression."""
         return expressions.evaluate(self, node, state)
 
+    def compare(self, name: str, left: Value, right: Value, node: cst.CSTNode, state: State) -> Value:
+        """The value of a comparison of two values."""
+        return expressions.compare(self, name, left, right, node, state)
+
     def call(self, node: cst.Call, state: State) -> Value:
         """The value of a call."""
         return calls.evaluate_call(self, node, state)

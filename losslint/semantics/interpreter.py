@@ -44,9 +44,8 @@ def _is_news(parameter: Value, hint: tuple[Kind, Role] | None) -> bool:
     if hint is None or parameter.role is Role.CONFIG:
         return False
     kind, role = hint
-    return (parameter.kind is Kind.UNKNOWN and kind is not Kind.UNKNOWN) or (
-        role is not Role.UNKNOWN and role is not parameter.role
-    )
+    new_role = role is not Role.UNKNOWN and role is not parameter.role
+    return new_role or (parameter.kind is Kind.UNKNOWN and kind is not Kind.UNKNOWN)
 
 
 def _hints(machine: Machine) -> Hints:

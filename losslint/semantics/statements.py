@@ -163,14 +163,14 @@ def _augmented(
 
 
 def _assert(frame: Frame, node: cst.Assert, condition: cst.BaseExpression, state: State) -> None:
-    test = read_test(frame.machine, frame.evaluate, condition, state)
+    test = read_test(frame, condition, state)
     if test.tensors:
         frame.branch(test.tensors, node, state, "assert")
     test.apply(state, True)
 
 
 def _if(frame: Frame, node: cst.If, state: State) -> Flow:
-    test = read_test(frame.machine, frame.evaluate, node.test, state)
+    test = read_test(frame, node.test, state)
     flow = Flow([])
     if test.known is None and test.tensors:
         frame.branch(test.tensors, node, state, "if")
@@ -218,7 +218,7 @@ def _for(frame: Frame, node: cst.For, state: State) -> Flow:
 
 
 def _while(frame: Frame, node: cst.While, state: State) -> Flow:
-    test = read_test(frame.machine, frame.evaluate, node.test, state)
+    test = read_test(frame, node.test, state)
     if test.tensors:
         frame.branch(test.tensors, node, state, "while")
     body = state.fork()

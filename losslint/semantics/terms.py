@@ -30,7 +30,8 @@ def returned_values(op: Op) -> tuple[Value, ...]:
     if isinstance(value.elements, dict):
         return tuple(each for name, each in value.elements.items() if "loss" in name.lower())
     if isinstance(value.elements, tuple) and value.elements:
-        return value.elements[:1]
+        alive = tuple(each for each in value.elements if each.gradient is Gradient.CARRIES)
+        return alive or value.elements[:1]
     return (value,)
 
 

@@ -142,6 +142,8 @@ def _kind(operator: Operator) -> Kind:
 
 def _gradient(operator: Operator, arguments: Mapping[str, Value], state: State) -> Gradient:
     skipped = {"condition"} if operator.name == "where" else set()
+    if operator.name.startswith("new_") or operator.name.endswith("_like"):
+        skipped.add("input")  # only the shape, dtype and device of it are taken
     skipped |= {"index", "mask", "dim"} if operator.shape is Shape.SELECT or operator.name == "masked_fill" else set()
     flowing = strongest_gradient([value.gradient for name, value in arguments.items() if name not in skipped])
     if flowing is Gradient.NEUTRAL:
@@ -151,7 +153,7 @@ def _gradient(operator: Operator, arguments: Mapping[str, Value], state: State) 
     if operator.gradient is not GradientClass.DIFFERENTIABLE:
         return Gradient.ZERO if flowing in (Gradient.CARRIES, Gradient.ZERO) else flowing
     if operator.shape is Shape.FACTORY:
-        return Gradient.NEUTRAL if operator.name.endswith("_like") else Gradient.CUT
+        return Gradient.CUT
     if operator.shape is Shape.CAST and operator.dtype in ("bool", "int"):
         return Gradient.ZERO
     if not state.gradient_matters and flowing is Gradient.CARRIES:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from losslint.semantics.guards import closure
-from losslint.semantics.machine import Machine
 from losslint.semantics.state import Assumption, State
 from losslint.semantics.values import Kind, Value
 
-Evaluate = Callable[[cst.BaseExpression, State], Value]
+if TYPE_CHECKING:
+    from losslint.semantics.frame import Frame
+
 Atom = tuple[Assumption, bool]
 
 _COMPARISONS: dict[type, str] = {
@@ -61,24 +62,26 @@ def comparison_name(operator: cst.BaseCompOp) -> str:
     return _COMPARISONS[type(operator)]
 
 
-def read_test(machine: Machine, evaluate: Evaluate, node: cst.BaseExpression, state: State) -> Test:
+def read_test(frame: Frame, node: cst.BaseExpression, state: State) -> Test:
     """What a condition asks on this path."""
     match node:
         case cst.UnaryOperation(operator=cst.Not(), expression=inner):
-            return read_test(machine, evaluate, inner, state).inverted()
+            return read_test(frame, inner, state).inverted()
         case cst.BooleanOperation(left=left, operator=operator, right=right):
             return _both(
-                read_test(machine, evaluate, left, state),
-                read_test(machine, evaluate, right, state),
+                read_test(frame, left, state),
+                read_test(frame, right, state),
                 isinstance(operator, cst.And),
             )
         case cst.Comparison(left=left, comparisons=[target]):
-            return _compared(machine, evaluate, node, left, target, state)
+            return _compared(frame, node, left, target, state)
         case cst.Call(func=cst.Name(value="bool"), args=[argument]):
-            return read_test(machine, evaluate, argument.value, state)
+            return read_test(frame, argument.value, state)
         case cst.Call(func=cst.Name(value="isinstance"), args=[subject, expected]):
-            return _instance(machine, evaluate(subject.value, state), expected.value, state, evaluate(node, state))
-    return truthiness(evaluate(node, state), state)
+            return _instance(
+                frame, frame.evaluate(subject.value, state), expected.value, state, frame.evaluate(node, state)
+            )
+    return truthiness(frame.evaluate(node, state), state)
 
 
 def truthiness(value: Value, state: State) -> Test:
@@ -141,8 +144,7 @@ def _both(left: Test, right: Test, conjunction: bool) -> Test:
 
 
 def _compared(
-    machine: Machine,
-    evaluate: Evaluate,
+    frame: Frame,
     node: cst.Comparison,
     left_node: cst.BaseExpression,
     target: cst.ComparisonTarget,
@@ -150,16 +152,17 @@ def _compared(
 ) -> Test:
     name = comparison_name(target.operator)
     positive = _FLIPPED.get(name, name)
-    left = evaluate(left_node, state)
-    right = evaluate(target.comparator, state)
+    left = frame.evaluate(left_node, state)
+    right = frame.evaluate(target.comparator, state)
+    value = frame.compare(name, left, right, node, state)
     if positive == "is":
-        test = _identity(left, right, state, evaluate(node, state))
+        test = _identity(left, right, state, value)
     elif positive == "in":
-        test = _membership(left, right, state, evaluate(node, state))
-    elif positive == "eq":
-        test = _equality(left, right, state, evaluate(node, state))
+        test = _membership(left, right, state, value)
+    elif positive == "eq" and not (left.is_tensor or right.is_tensor or tensors_behind(left) or tensors_behind(right)):
+        test = _equality(left, right, state, value)
     else:
-        return truthiness(evaluate(node, state), state)
+        return truthiness(value, state)
     return test if name == positive else test.inverted()
 
 
@@ -178,8 +181,6 @@ def _identity(left: Value, right: Value, state: State, value: Value) -> Test:
 
 
 def _equality(left: Value, right: Value, state: State, value: Value) -> Test:
-    if left.is_tensor or right.is_tensor or tensors_behind(left) or tensors_behind(right):
-        return truthiness(value, state)
     if left.has_constant and not right.has_constant:
         left, right = right, left
     known: bool | None = None
@@ -213,8 +214,8 @@ def _membership(left: Value, right: Value, state: State, value: Value) -> Test:
 _SEQUENCE_NAMES = frozenset({"list", "tuple", "List", "Tuple", "Sequence", "Iterable"})
 
 
-def _instance(machine: Machine, subject: Value, expected: cst.BaseExpression, state: State, value: Value) -> Test:
-    text = machine.unit.code(expected)
+def _instance(frame: Frame, subject: Value, expected: cst.BaseExpression, state: State, value: Value) -> Test:
+    text = frame.unit.code(expected)
     words = {word.rpartition(".")[2] for word in text.replace("(", " ").replace(")", " ").replace(",", " ").split()}
     assumption: Assumption = ("isinstance", subject.key, text)
     known = state.assumptions.get(assumption)

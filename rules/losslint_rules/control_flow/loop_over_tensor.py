@@ -52,8 +52,8 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     body = [each for each in graph.ops if any(site.node is op.site.node for site in each.in_loop)]
     if op.detail != "sum" and not any(graph.matters(each.value) for each in body):
         return
-    if not op.gradient_matters:
-        return
+    if not op.gradient_matters or all(value.gradient is Gradient.NEUTRAL for value in op.operands):
+        return  # a loop over targets or settings costs time, but no gradient flows through it
     ragged = next((each for each in body if _is_ragged(each)), None) if body else None
     names = ", ".join(dict.fromkeys(f"`{excerpt(value)}`" for value in op.operands))
     steps = [
