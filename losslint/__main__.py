@@ -12,8 +12,11 @@ def main() -> None:
 
         print(f"losslint {__version__}")
         return
+    import gc
+
     from losslint.cli import cli
 
+    gc.set_threshold(20_000, 50, 100)  # syntax trees are many small objects that all stay: a quarter of the time
     cli(prog_name="losslint")
 
 
