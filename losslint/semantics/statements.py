@@ -91,6 +91,10 @@ def run_statement(frame: Frame, node: cst.CSTNode, state: State) -> Flow:
                 if flow.falling:
                     _small(frame, small, state, flow)
             return flow
+        case cst.BaseSmallStatement():  # behind the colon of a one-line suite
+            flow = Flow([state])
+            _small(frame, node, state, flow)
+            return flow
         case cst.If():
             return _if(frame, node, state)
         case cst.For():
