@@ -13,6 +13,8 @@ from losslint.semantics.values import Kind, Origin, Reduced, Reduction, Value
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
 
+SPLITS = frozenset({"split", "chunk", "unbind"})
+
 
 def comprehension(frame: Frame, node: cst.ListComp | cst.GeneratorExp | cst.SetComp, state: State) -> Value:
     """The sequence a comprehension makes, with one turn's element as its element."""
@@ -52,6 +54,8 @@ def looped_tensors(iterated: Value) -> tuple[Value, ...]:
     """The tensors a loop goes over, through `range(x.size(0))`, `zip` and `enumerate`; none for plain sequences."""
     if iterated.is_tensor:
         return (iterated,)
+    if iterated.origin.name == "unbind":
+        return iterated.origin.operands[:1]
     if iterated.origin.name == "range":
         return tuple(tensor for size in iterated.origin.operands for tensor in _sized(size))
     if iterated.origin.name in ("zip", "enumerate", "iter", "reversed"):
@@ -79,6 +83,11 @@ def element_of(frame: Frame, iterated: Value, node: cst.CSTNode, state: State) -
         return _index(frame, node)
     if iterated.origin.name == "comprehension":
         return iterated.origin.operands[0]
+    if iterated.origin.name in SPLITS:
+        made = iterated.with_(kind=Kind.TENSOR, rank=None)
+        return made.with_(
+            key=machine.fresh(), origin=Origin("select", (made,), site=frame.site(node), frame=state.frame)
+        )
     if iterated.is_tensor:
         rank = None if iterated.rank is None else iterated.rank - 1
         kept = iterated.reduction if rank != 0 and rank is not None else Reduction(Reduced.UNKNOWN)
@@ -116,7 +125,7 @@ def _unpack(frame: Frame, elements: object, value: Value, state: State) -> None:
         elif value.kind is Kind.SHAPE:
             origin = Origin("size", value.origin.operands, site=frame.site(element), label=str(position))
             part = Value(frame.machine.number("size", value.key, str(position)), Kind.NUMBER, origin=origin, rank=0)
-        elif value.is_tensor:
+        elif value.is_tensor or value.origin.name in SPLITS:
             part = element_of(frame, value, element, state)
         else:
             part = frame.machine.unknown(element, frame.unit, (value,))

@@ -85,7 +85,7 @@ class Graph:
     """Everything one loss does: its operators on all paths, and one RETURN op a path that returns.
 
     `function` is the entry's definition (None for a script), `owner` the class it belongs to ("" for functions),
-    `inlined` the ids of the definitions that calls were followed into.
+    `inlined` the ids of the definitions that calls were followed into, `opaque` those of the calls nothing is known of.
     """
 
     symbol: str
@@ -95,6 +95,7 @@ class Graph:
     owner: str = ""
     parameters: tuple[Value, ...] = ()
     inlined: frozenset[int] = frozenset()
+    opaque: frozenset[int] = frozenset()
 
     def named(self, *names: str) -> Iterator[Op]:
         """The operators with one of these names, in order."""

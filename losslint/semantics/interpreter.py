@@ -68,9 +68,17 @@ def _run(unit: Unit, entry: str, function: Function, hints: Hints, resolve: Reso
     parameters = tuple(state.scope.values())
     with contextlib.suppress(TooMuchWork, RecursionError):
         run_function(frame, function, state)
-    return machine, Graph(
-        entry, tuple(machine.ops), unit, function, owner if is_method else "", parameters, frozenset(machine.inlined)
+    graph = Graph(
+        entry,
+        tuple(machine.ops),
+        unit,
+        function,
+        owner if is_method else "",
+        parameters,
+        frozenset(machine.inlined),
+        frozenset(machine.opaque),
     )
+    return machine, graph
 
 
 def _is_static(function: Function) -> bool:

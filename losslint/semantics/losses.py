@@ -81,6 +81,8 @@ class _Finder:
         self._project = project
         self._names = names
         self._flow = flow
+        imported = {origin[0].partition(".")[0] for origin in project.names(path).imports.values() if not origin[2]}
+        self._numpy_only = "numpy" in imported and not imported & {"torch", "pytorch_lightning", "lightning"}
         self._measures = any("metric" in part or "evaluat" in part for part in path.parts[-4:])
 
     def losses(self, tree: ast.Module) -> Iterator[Loss]:
@@ -101,15 +103,15 @@ class _Finder:
         evidence = list(self._configured(node.name))
         if evidence:
             return tuple(evidence)
-        if node.name.startswith("test_") or not computes(node):
+        if node.name.startswith("test_") or self._numpy_only or not computes(node):
             return ()
-        if says_loss(node.name) and not is_about_losses(node.name):
+        if says_loss(node.name) and not is_about_losses(node.name) and not self._measures:
             evidence.append(f"named {node.name}")
         if is_well_known(node.name) and not self._measures and len(node.args.args) > 0:
             evidence.append(f"{node.name} is a well-known objective")
         if node.name in self._flow.functions:
             evidence.append(self._flow.functions[node.name])
-        if not evidence and _documented_as_loss(node) and not is_about_losses(node.name):
+        if not evidence and not self._measures and _documented_as_loss(node) and not is_about_losses(node.name):
             evidence.append("its docstring says that it computes a loss")
         return tuple(evidence)
 

@@ -75,6 +75,7 @@ class Machine:
         self.statements = 0
         self.inlined: set[int] = set()
         self.results: dict[Hashable, Value] = {}
+        self.opaque: set[int] = set()
         self._numbers: dict[Hashable, int] = {}
         self._frames = 0
 
@@ -146,6 +147,8 @@ class Machine:
     def unknown(self, node: cst.CSTNode | None, unit: Unit, operands: Sequence[Value] = (), label: str = "") -> Value:
         """A value nothing is known of but what went into it."""
         carries = any(value.gradient is Gradient.CARRIES for value in operands)
+        if label.endswith("()") and node is not None:
+            self.opaque.add(id(node))
         return Value(
             key=self.number("unknown", label, *(value.key for value in operands)) if label else self.fresh(),
             origin=Origin("unknown", tuple(operands), site=self.site(node, unit), label=label),

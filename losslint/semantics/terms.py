@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.graph import Graph, Op, ancestors, members
 from losslint.semantics.values import Gradient, Kind, Role, Value
 
 DEAD = (Gradient.ZERO, Gradient.CUT)
@@ -93,6 +93,26 @@ def inputs(value: Value) -> tuple[Value, ...]:
         if isinstance(operand.elements, tuple):
             found.extend(operand.elements)
     return tuple(found)
+
+
+def carries_from_input(value: Value) -> bool:
+    """Whether a gradient provably flows from an input of the loss to a value, through known operators alone."""
+    seen: set[int] = set()
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        if current.key in seen:
+            continue
+        seen.add(current.key)
+        name = current.origin.name
+        if name == "parameter":
+            if current.gradient is Gradient.CARRIES and (
+                current.kind is Kind.TENSOR or current.role is Role.PREDICTION
+            ):
+                return True
+        elif name not in ("unknown", "attribute", "method"):
+            pending.extend(each for each in members(current) if each.gradient is not Gradient.NEUTRAL)
+    return False
 
 
 def comes_from_prediction(value: Value) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from losslint.semantics import intervals
+from losslint.semantics.comprehensions import SPLITS
 from losslint.semantics.machine import Machine, strongest_gradient
 from losslint.semantics.operators import GradientClass, Interval, Operator, Shape
 from losslint.semantics.shapes import pointwise_operands, shape_facts
@@ -88,6 +89,8 @@ def apply_operator(
         return machine.emit(made.with_(role=Role.CONFIG), state)  # settings are chosen, not computed: no witness
     passes = operator.shape in (Shape.VIEW, Shape.CAST, Shape.RESHAPE_COPY)
     made = made.with_(zero=zero_witness(operator.name, passes, arguments, made.interval, made))
+    if operator.name in SPLITS:
+        return machine.emit(made, state).with_(kind=Kind.SEQUENCE)
     if has_several_outputs(operator, arguments):
         return _outputs(machine, state, operator, made)
     return machine.emit(made, state)

@@ -4,7 +4,7 @@ The branch not taken gets no gradient and the choice itself has none; on a tenso
 Python raises "Boolean value of Tensor is ambiguous". Tracing (torch.fx, torch.export) fails here,
 torch.compile splits its graph, and on a GPU every test waits for the device.
 
-A warning where the branch decides the value of the loss. Guards against empty selections (`if mask.any():`),
+A warning where an input of the loss provably decides its value. Guards against empty selections (`if mask.any():`),
 tests for NaN and validation that raises are info: sound in eager mode, and worth knowing if you compile.
 Tests of shapes, None, types, lengths and settings are no tests of a tensor and are silent.
 
@@ -47,7 +47,8 @@ from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
 from losslint.semantics.graph import BRANCH, Graph, Op
 from losslint.semantics.guards import COMPARISONS
 from losslint.semantics.spelling import excerpt, without_parentheses
-from losslint.semantics.values import Gradient, Value
+from losslint.semantics.terms import carries_from_input
+from losslint.semantics.values import Value
 
 RULE = Rule(code="LL801", name="branch-on-tensor", severity=Severity.WARNING, confirmed_by=("trace", "compile"))
 
@@ -61,7 +62,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     if not op.gradient_matters:
         return
     guards = (
-        all(is_guard(value) or not depends_on_prediction(value) for value in op.operands)
+        all(is_guard(value) or not carries_from_input(value) for value in op.operands)
         or op.detail == "assert"
         or only_raises(op.site.node)
     )
@@ -87,11 +88,6 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     )
 
 
-def depends_on_prediction(value: Value) -> bool:
-    """Whether what is tested is computed from something a gradient could flow to."""
-    return value.gradient is not Gradient.NEUTRAL
-
-
 def _form(detail: str) -> str:
     return {"and": "`and`", "or": "`or`", "not": "`not`"}.get(detail, detail)
 
@@ -100,6 +96,8 @@ def is_guard(value: Value) -> bool:
     """Whether a test asks for emptiness, a count or NaN, and not for how large a loss is."""
     name = value.origin.name
     if name in _QUESTIONS or name in ("sum", "count_nonzero") or _counts_something(value):
+        return True
+    if name in ("eq", "ne") and value.origin.operands[-1].has_constant:
         return True
     if name in COMPARISONS and len(value.origin.operands) == 2:
         return any(_counts_something(operand) for operand in value.origin.operands) or _against_zero(value)

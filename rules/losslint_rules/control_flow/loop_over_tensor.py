@@ -35,11 +35,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
 from losslint.semantics.graph import BRANCH, LOOP, Graph, Op
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.values import DType, Gradient, Value
+from losslint.semantics.terms import carries_from_input
+from losslint.semantics.values import Gradient
 
 RULE = Rule(code="LL802", name="loop-over-tensor", severity=Severity.WARNING, confirmed_by=("trace",))
 
@@ -61,8 +64,12 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     ]
     if ragged is not None:
         steps.append(Step(ragged.site, "what a turn does here depends on the data"))
-    opaque = any(_is_opaque(value) for each in body for value in each.operands)
-    severe = ragged is None and not opaque and any(_is_maths(each, graph) for each in body)
+    known = (
+        ragged is None
+        and not _calls_unknown(op.site.node, graph)
+        and any(carries_from_input(each) for each in op.operands)
+    )
+    severe = known and _over_batch(op) and any(_is_maths(each, graph) for each in body)
     yield RULE.finding(
         op.site,
         f"Python loops over the tensor {names}: "
@@ -88,5 +95,23 @@ def _is_ragged(op: Op) -> bool:
     return op.name == "where" and len(op.operands) == 1
 
 
-def _is_opaque(value: Value) -> bool:
-    return value.origin.name == "unknown" and value.origin.label.endswith("()") and value.dtype is DType.UNKNOWN
+def _calls_unknown(node: cst.CSTNode, graph: Graph) -> bool:
+    """Whether something is called in the loop that nothing is known of."""
+    return id(node) in graph.opaque or any(_calls_unknown(child, graph) for child in node.children)
+
+
+def _over_batch(op: Op) -> bool:
+    """Whether the loop goes over the first dimension: over the tensor itself, or over a range of its first size."""
+    node = op.site.node
+    iterated: cst.BaseExpression | None = None
+    if isinstance(node, cst.For):
+        iterated = node.iter
+    elif isinstance(node, (cst.ListComp, cst.GeneratorExp, cst.SetComp)):
+        iterated = node.for_in.iter
+    if not isinstance(iterated, cst.Call) or not isinstance(iterated.func, cst.Name) or iterated.func.value != "range":
+        return True
+    text = op.site.unit.code(iterated.args[-1].value)
+    sizes = [value for name, value in op.scope.items() if name == text and value.origin.name == "size"]
+    if sizes:
+        return sizes[0].origin.label == "0"
+    return any(mark in text for mark in ("size(0)", "shape[0]", "len(", "size()[0]"))
