@@ -89,7 +89,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 
 def _form(detail: str) -> str:
-    return {"and": "`and`", "or": "`or`", "not": "`not`"}.get(detail, detail)
+    return f"this {detail}" if detail in ("ternary", "chained comparison") else f"this `{detail}`"
 
 
 def is_guard(value: Value) -> bool:

@@ -42,7 +42,7 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
-from losslint.semantics.graph import Graph
+from losslint.semantics.graph import Graph, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import DeadTerm, comes_from_prediction, dead_terms, inputs
 from losslint.semantics.values import Gradient, Value
@@ -87,7 +87,9 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         for culprit in dead.culprits:
             if not is_nondifferentiable(culprit) or culprit.origin.site is None:
                 continue
-            if not dead.whole and (not comes_from_prediction(culprit) or _straight_through(dead, culprit)):
+            if not dead.whole and (
+                not comes_from_prediction(culprit) or _straight_through(dead, culprit) or _gates(dead, culprit)
+            ):
                 continue
             yield _finding(dead, culprit)
 
@@ -99,6 +101,16 @@ def _straight_through(dead: DeadTerm, culprit: Value) -> bool:
         cut.origin.name == "detach" and sources & {operand.key for operand in cut.origin.operands}
         for sibling in dead.siblings
         for cut in (sibling, *sibling.origin.operands)
+    )
+
+
+def _gates(dead: DeadTerm, culprit: Value) -> bool:
+    """`mask * curve + (1 - mask) * limit`: the same mask chooses a term that carries a gradient, piece by piece."""
+    return any(
+        value.key == culprit.key
+        for sibling in dead.siblings
+        if sibling.gradient is Gradient.CARRIES
+        for value in ancestors([sibling])
     )
 
 
