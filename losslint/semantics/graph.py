@@ -107,6 +107,11 @@ class Graph:
         return tuple(op for op in self.named(RETURN) if not op.calls)
 
     @cached_property
+    def calls_backward(self) -> bool:
+        """Whether the loss uses its gradient itself: what it returns afterwards is for the log."""
+        return self.function is not None and ".backward(" in self.unit.code(self.function)
+
+    @cached_property
     def returned_keys(self) -> frozenset[int]:
         """The keys of all values that a returned value is computed from; those of every value in a script."""
         if not self.returns:

@@ -39,10 +39,28 @@ def _index(frame: Frame, part: cst.BaseSlice, state: State) -> Value | cst.Slice
     if isinstance(part, cst.Index):
         return frame.evaluate(part.value, state)
     assert isinstance(part, cst.Slice)
-    for bound in (part.lower, part.upper, part.step):
-        if bound is not None:
-            frame.evaluate(bound, state)
     return part
+
+
+def _is_ragged(frame: Frame, part: Value | cst.Slice, state: State) -> bool:
+    """Whether a slice ends where the data say: `x[: lengths[i]]`."""
+    if isinstance(part, Value):
+        return False
+    bounds = [frame.evaluate(bound, state) for bound in (part.lower, part.upper) if bound is not None]
+    return any(each.origin.name in _ELEMENTS for bound in bounds for each in _beneath(bound))
+
+
+_ELEMENTS = frozenset({"getitem", "select", "item"})
+
+
+def _beneath(value: Value, limit: int = 30) -> list[Value]:
+    """A number and what it is computed from."""
+    found, pending = [], [value]
+    while pending and len(found) < limit:
+        current = pending.pop()
+        found.append(current)
+        pending.extend(current.origin.operands if current.origin.name not in ("size", "shape", "len") else ())
+    return found
 
 
 def _tensor_like(indices: list[Value | cst.Slice]) -> bool:
@@ -126,7 +144,8 @@ def select(frame: Frame, node: cst.Subscript, receiver: Value, indices: list[Val
     """Indexing of a tensor, recorded as `getitem` with the label "mask" for boolean masks."""
     values = [index for index in indices if isinstance(index, Value)]
     masks = [value for value in values if value.kind in (Kind.TENSOR, Kind.UNKNOWN) and value.dtype is DType.BOOL]
-    label = "mask" if masks else "index"
+    ragged = any(_is_ragged(frame, index, state) for index in indices)
+    label = "mask" if masks else "ragged" if ragged else "index"
     rank = _selected_rank(receiver, indices, masks)
     zero = receiver.zero
     if zero is not None and masks:

@@ -64,6 +64,8 @@ def _is_factor(value: Value) -> bool:
 
 def dead_terms(graph: Graph) -> Iterator[DeadTerm]:
     """Every term of a returned loss that carried a gradient once and does not any more."""
+    if graph.calls_backward:
+        return
     for op in graph.returns:
         if not op.gradient_matters and op.operands[0].gradient is not Gradient.CUT:
             continue

@@ -90,7 +90,7 @@ def _is_maths(op: Op, graph: Graph) -> bool:
 
 
 def _is_ragged(op: Op) -> bool:
-    if op.name in _RAGGED or op.value.origin.label == "mask":
+    if op.name in _RAGGED or op.value.origin.label in ("mask", "ragged"):
         return True
     return op.name == "where" and len(op.operands) == 1
 

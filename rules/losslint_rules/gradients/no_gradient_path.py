@@ -63,8 +63,6 @@ _REPORTED_ELSEWHERE = frozenset(
 @RULE.on_graph
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report a loss of which every return was detached."""
-    if graph.function is not None and ".backward(" in graph.unit.code(graph.function):
-        return  # it has used its gradient itself; what it returns is for the log
     dead = [term for term in dead_terms(graph) if term.whole]
     if not dead or any(_carries(op) for op in graph.returns):
         return
