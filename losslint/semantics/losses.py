@@ -1,4 +1,4 @@
-"""Finding losses, by evidence: what a class inherits, what a name or docstring says, what `.backward()` is called on."""
+"""Finding losses by evidence: what a class inherits, what names and docstrings say, what `.backward()` is called on."""
 
 from __future__ import annotations
 
@@ -10,27 +10,30 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from losslint.semantics.backward_flow import BackwardFlow, backward_flow
-from losslint.semantics.loss_names import LOSS_METHODS, gets_a_value, is_about_losses, is_well_known, says_loss, words
-from losslint.semantics.project import Definition, Project, top_level
+from losslint.semantics.backward_flow import backward_flow
+from losslint.semantics.criterion_use import criterion_uses
+from losslint.semantics.function_results import Work
+from losslint.semantics.loss_classes import ClassReader
+from losslint.semantics.loss_functions import FunctionReader
+from losslint.semantics.loss_names import is_well_known, names_a_loss, says_loss
+from losslint.semantics.metric_paths import is_about_metrics, is_in_metrics
+from losslint.semantics.outline import ClassSite, FunctionSite, outline, parameters
+from losslint.semantics.passed_on import passed_on
+from losslint.semantics.project import Project
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_MAY = re.compile(
-    rb"loss|criteri|\.backward\(|training_step|ssim|infonce|info_nce|lpips|ntxent|total_?variation|elbo", re.IGNORECASE
+SCRIPT = "<module>"
+# What any evidence but the settings' needs somewhere in the file, in lower case. Plain searches: one regular expression
+# is ten times slower. Of the objectives known by name only those are here that come without the word at times.
+_NEEDLES = (
+    b"loss",
+    b"criterion",
+    b"backward(",
+    b"training_step",
+    b"ssim",
+    b"lpips",
+    b"infonce",
+    b"info_nce",
 )
-_TORCH_LOSS = re.compile(r"(torch\.nn\.)?(modules\.loss\.|nn\.)?(_Loss|_WeightedLoss|\w+Loss)$")
-_MODULE = re.compile(r"(^|\.)(Module|LightningModule)$")
-_ENTRY_NAMES = ("forward", "__call__")
-_DOCUMENTED_CLASS = re.compile(
-    r"\b(loss|criterion)\b(?! (weights?|modules?|classes|names?|types?|history|values?))", re.IGNORECASE
-)
-_DOCUMENTED_FUNCTION = re.compile(
-    r"(comput|calculat|return|implement|evaluat)\w*\s+(the\s+|an?\s+)?([\w-]+\s+){0,3}(loss|criterion)\b(?! (weight|scale|name))",
-    re.IGNORECASE,
-)
-_NOUN_PHRASE = re.compile(r"^([\w-]+\s+){0,6}(loss|criterion)\b(\s+(for|with|between|of|on)\b.*)?\.?$", re.IGNORECASE)
-_NOT_CLASSES = re.compile(r"(Config|Enum|Scheduler|Optimizer|Logger|Callback|Metric|Meter|Tracker|Factory|Registry)$")
 
 
 class LossKind(enum.Enum):
@@ -54,249 +57,130 @@ class Loss:
 
 
 def might_hold_loss(data: bytes, names: Sequence[str] = ()) -> bool:
-    """Whether a file is worth parsing, by its bytes: a cheap test that lets every loss through.
-
-    `names` are extra patterns from the settings; their longest literal part has to occur.
-    """
-    if _MAY.search(data):
-        return True
-    literals = (max(re.split(r"[*?\[\]]", name), key=len) for name in names)
+    """Whether a file is worth parsing, by its bytes. `names` are patterns from the settings."""
+    lowered = data.lower()
+    for needle in _NEEDLES:
+        if needle in lowered:
+            return True
+    literals = (max(re.split(r"[*?]|\[[^]]*\]", name.rpartition(".")[2]), key=len) for name in names)
     return any(literal.encode() in data for literal in literals)
 
 
 def find_losses(tree: ast.Module, path: Path, project: Project, names: Sequence[str] = ()) -> tuple[Loss, ...]:
-    """The losses of a module in source order. `names` are extra `fnmatch` patterns of names that are losses."""
+    """The losses of a file in source order. `names` are extra fnmatch patterns of names that are losses."""
     project.remember(path, tree)
-    flow = backward_flow(tree)
-    finder = _Finder(path, project, names, flow)
-    found = list(finder.losses(tree))
-    if flow.at_module_level:
-        found.append(Loss("<module>", LossKind.SCRIPT, ("<module>",), 1, ("backward() is called at module level",)))
-    return tuple(sorted(found, key=lambda loss: loss.row))
+    found: dict[str, Loss] = {}
+    for loss in _Finder(tree, path, project, names).losses():
+        known = found.get(loss.symbol)
+        if known is None or (loss.entries and not known.entries):
+            found[loss.symbol] = loss
+    outer = {symbol for symbol in found if symbol != SCRIPT}
+    kept = (loss for loss in found.values() if not _enclosing(loss.symbol) & outer)
+    return tuple(sorted(kept, key=lambda loss: (loss.row, loss.symbol)))
+
+
+def _enclosing(symbol: str) -> set[str]:
+    """`a` and `a.b` for `a.b.c`: what is defined inside a loss is seen as a part of it."""
+    parts = symbol.split(".")
+    return {".".join(parts[:length]) for length in range(1, len(parts))}
 
 
 class _Finder:
-    def __init__(self, path: Path, project: Project, names: Sequence[str], flow: BackwardFlow) -> None:
+    def __init__(self, tree: ast.Module, path: Path, project: Project, names: Sequence[str]) -> None:
         self._path = path
-        self._project = project
         self._names = names
-        self._flow = flow
-        imported = {origin[0].partition(".")[0] for origin in project.names(path).imports.values() if not origin[2]}
-        self._numpy_only = "numpy" in imported and not imported & {"torch", "pytorch_lightning", "lightning"}
-        self._measures = any("metric" in part or "evaluat" in part for part in path.parts[-4:])
+        self._file = outline(tree)
+        self._flow = backward_flow(tree, self._file)
+        self._uses = criterion_uses(tree, self._file)
+        self._classes = ClassReader(project)
+        self._functions = FunctionReader(project.bindings(path))
 
-    def losses(self, tree: ast.Module) -> Iterator[Loss]:
-        for node in top_level(tree.body):
-            if isinstance(node, ast.ClassDef):
-                yield from self._of_class(node)
-            elif isinstance(node, Function):
-                evidence = self._of_function(node)
-                if evidence:
-                    yield Loss(node.name, LossKind.FUNCTION, (node.name,), node.lineno, evidence)
-
-    def _configured(self, name: str) -> tuple[str, ...]:
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in self._names):
-            return ("named in the configuration",)
-        return ()
-
-    def _of_function(self, node: Function) -> tuple[str, ...]:
-        evidence = list(self._configured(node.name))
-        if evidence:
-            return tuple(evidence)
-        if node.name.startswith("test_") or self._numpy_only or not computes(node):
-            return ()
-        if says_loss(node.name) and not is_about_losses(node.name) and not self._measures:
-            evidence.append(f"named {node.name}")
-        if is_well_known(node.name) and not self._measures and len(node.args.args) > 0:
-            evidence.append(f"{node.name} is a well-known objective")
-        if node.name in self._flow.functions:
-            evidence.append(self._flow.functions[node.name])
-        if not evidence and not self._measures and _documented_as_loss(node) and not is_about_losses(node.name):
-            evidence.append("its docstring says that it computes a loss")
-        return tuple(evidence)
-
-    def _of_class(self, node: ast.ClassDef) -> Iterator[Loss]:
-        evidence = self._class_evidence(node)
-        methods = [each for each in node.body if isinstance(each, Function)]
-        if evidence:
-            entries = tuple(f"{node.name}.{each.name}" for each in methods if self._is_entry(each))
-            yield Loss(node.name, LossKind.MODULE, entries, node.lineno, evidence)
-            return
-        for method in methods:
-            reasons = self._of_method(node, method)
-            if reasons:
-                symbol = f"{node.name}.{method.name}"
-                yield Loss(symbol, LossKind.METHOD, (symbol,), method.lineno, reasons)
-
-    def _class_evidence(self, node: ast.ClassDef) -> tuple[str, ...]:
-        configured = self._configured(node.name)
-        if configured:
-            return configured
-        ancestors = self._project.ancestors(self._path, node)
-        names = [name for name, _ in ancestors]
-        if _NOT_CLASSES.search(node.name) or any(_is_record(name) for name in names):
-            return ()
-        if not self._computes(node, ancestors):
-            return ()
-        module = any(_MODULE.search(name) for name in names)
-        torch_loss = next((name for name in names if name.startswith("torch") and _TORCH_LOSS.match(name)), None)
-        evidence: list[str] = []
-        if says_loss(node.name) and (module or _is_callable(node) or says_loss(words(node.name)[-1])):
-            evidence.append(f"named {node.name}")
-        if module and is_well_known(node.name) and not self._measures:
-            evidence.append(f"{node.name} is a well-known objective")
-        if torch_loss is not None:
-            evidence.append(f"inherits {torch_loss}")
-        inherited = next((each for _, each in ancestors if each is not None and says_loss(each.qualname)), None)
-        if inherited is not None:
-            evidence.append(f"inherits {inherited.qualname}")
-        if module and node.name in self._flow.criteria:
-            evidence.append(self._flow.criteria[node.name])
-        if module and not evidence and _documented_as_loss(node):
-            evidence.append("an nn.Module whose docstring says that it is a loss")
-        return tuple(evidence)
-
-    def _computes(self, node: ast.ClassDef, ancestors: Sequence[tuple[str, Definition | None]]) -> bool:
-        """Whether the class, or a base, does something when it is called; abstract stubs do not."""
-        lineage = [
-            node,
-            *(each.node for _, each in ancestors if each is not None and isinstance(each.node, ast.ClassDef)),
-        ]
-        own = [method for each in lineage for method in each.body if isinstance(method, Function)]
-        if any(self._is_entry(method) and not is_stub(method) for method in own):
-            return True
-        return any(name.startswith("torch") and _TORCH_LOSS.match(name) for name, _ in ancestors)
-
-    def _is_entry(self, method: Function) -> bool:
-        if method.name in _ENTRY_NAMES or method.name in LOSS_METHODS:
-            return True
-        return (
-            says_loss(method.name)
-            and not is_about_losses(method.name)
-            and computes(method)
-            and not _is_property(method)
+    def losses(self) -> tuple[Loss, ...]:
+        """The losses that stand for themselves, and the functions whose result one of them passes on."""
+        found = tuple(self._own_losses())
+        known = {loss.symbol for loss in found}
+        passed = passed_on(self._file, [entry for loss in found for entry in loss.entries], self._functions)
+        return found + tuple(
+            Loss(symbol, LossKind.FUNCTION, (symbol,), site.node.lineno, (evidence,))
+            for symbol, evidence in passed.items()
+            if symbol not in known and (site := self._file.function_named(symbol)) is not None
         )
 
-    def _of_method(self, owner: ast.ClassDef, method: Function) -> tuple[str, ...]:
-        if _is_property(method) or is_stub(method):
+    def _own_losses(self) -> Iterator[Loss]:
+        if self._flow.script_row is not None:
+            row = self._flow.script_row
+            yield Loss(SCRIPT, LossKind.SCRIPT, (SCRIPT,), row, (f"calls .backward() at line {row}",))
+        for site in self._file.classes:
+            evidence = self._of_class(site)
+            if evidence:
+                entries = tuple(f"{site.qualname}.{name}" for name in self._entries(site))
+                yield Loss(site.qualname, LossKind.MODULE, entries, site.node.lineno, evidence)
+        for function in self._file.functions:
+            evidence = self._of_function(function)
+            if evidence:
+                kind = LossKind.FUNCTION if function.owner is None else LossKind.METHOD
+                entries = self._functions.entries(function)
+                yield Loss(function.qualname, kind, entries, function.node.lineno, evidence)
+
+    def _configured(self, qualname: str) -> tuple[str, ...]:
+        last = qualname.rpartition(".")[2]
+        if any(fnmatch.fnmatchcase(last, name) or fnmatch.fnmatchcase(qualname, name) for name in self._names):
+            return ("named in the settings",)
+        return ()
+
+    def _of_class(self, site: ClassSite) -> tuple[str, ...]:
+        configured = self._configured(site.qualname)
+        if configured:
+            return configured
+        evidence = list(self._classes.evidence(self._path, site.node))
+        is_module = self._classes.is_module(self._path, site.node)
+        if is_module and not self._classes.is_no_loss(self._path, site.node):
+            evidence += [why for why in (self._flow.classes.get(site.qualname), self._uses.get(site.node.name)) if why]
+            if not evidence:
+                evidence += self._classes.further_evidence(self._path, site.node)
+        return tuple(evidence) if evidence and self._classes.works(self._path, site.node) else ()
+
+    def _entries(self, site: ClassSite) -> tuple[str, ...]:
+        flowing = [each.name for each in site.methods if f"{site.qualname}.{each.name}" in self._flow.functions]
+        entries = (*self._classes.entries(self._path, site.node), *flowing)
+        if not entries and self._configured(site.qualname):
+            entries = tuple(each.name for each in site.methods if not each.name.startswith("_"))
+        return tuple(dict.fromkeys(entries))
+
+    def _of_function(self, site: FunctionSite) -> tuple[str, ...]:
+        configured = self._configured(site.qualname)
+        if configured or site.is_test:
+            return configured
+        result = self._functions.result(site.node)
+        if self._is_in_no_loss(site):
             return ()
-        if method.name == "training_step":
-            return ("a training_step",)
-        evidence: list[str] = []
-        named = method.name in LOSS_METHODS or (says_loss(method.name) and not is_about_losses(method.name))
-        if named and (computes(method) or stores_a_loss(method)):
-            evidence.append(f"a method named {method.name}")
-        if gets_a_value(method.name) and computes(method) and len(method.args.args) > 2:
-            evidence.append(f"a method named {method.name} that works it out")
-        if method.name.startswith("forward") and returns_its_loss(method):
-            evidence.append("it computes and returns what it calls `loss`")
-        qualified = f"{owner.name}.{method.name}"
-        if qualified in self._flow.functions:
-            evidence.append(self._flow.functions[qualified])
+        flows = self._flow.functions.get(site.qualname)
+        evidence = [flows] if flows is not None and not result.is_stub else []
+        if site.owner is None or not _keeps_losses(site.owner):
+            evidence += self._function_evidence(site)
+        used = self._uses.get(site.qualname)
+        if used is not None and not result.builds and result.work is Work.COMPUTES:
+            evidence.append(used)
         return tuple(evidence)
 
+    def _function_evidence(self, site: FunctionSite) -> Iterator[str]:
+        name = site.node.name
+        if is_well_known(name) and (is_about_metrics(self._path) or len(parameters(site.node)) < 2):
+            return
+        # The hinge_loss of a metrics package is a score; one that says so only in its docstring needs no package.
+        if site.owner is None and (is_in_metrics(self._path) if says_loss(name) else is_about_metrics(self._path)):
+            return
+        yield from self._functions.evidence(site)
+        if site.owner is not None and self._classes.is_module(self._path, site.owner.node):
+            yield from self._functions.model_evidence(site.node)
 
-def _is_callable(node: ast.ClassDef) -> bool:
-    return any(isinstance(each, Function) and each.name in _ENTRY_NAMES for each in node.body)
-
-
-def _is_record(name: str) -> bool:
-    return name.rpartition(".")[2] in ("Enum", "StrEnum", "IntEnum", "NamedTuple", "TypedDict", "Protocol", "BaseModel")
-
-
-def _is_property(method: Function) -> bool:
-    names = [ast.unparse(decorator) for decorator in method.decorator_list]
-    return any(name.rpartition(".")[2] in ("property", "cached_property", "setter", "overload") for name in names)
-
-
-def is_stub(function: Function) -> bool:
-    """Whether a function only raises, passes or documents."""
-    return all(
-        isinstance(node, (ast.Raise, ast.Pass)) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-        for node in function.body
-    )
+    def _is_in_no_loss(self, site: FunctionSite) -> bool:
+        """A method of an optimizer, a record or a test, or a function inside of one."""
+        around = _enclosing(site.qualname)
+        classes = (each for each in self._file.classes if each.qualname in around)
+        return any(self._classes.is_no_loss(self._path, each.node) for each in classes)
 
 
-def _returns_no_tensor(function: Function) -> bool:
-    annotated = function.returns
-    return isinstance(annotated, ast.Name) and annotated.id in ("bool", "str", "int")
-
-
-def computes(function: Function) -> bool:
-    """Whether a function returns something it worked out: no stub, no builder, no plain value."""
-    if is_stub(function) or _returns_no_tensor(function):
-        return False
-    returned = [node.value for node in own_nodes(function) if isinstance(node, ast.Return) and node.value is not None]
-    return any(not _is_plain(value, function) for value in returned)
-
-
-def stores_a_loss(function: Function) -> bool:
-    """Whether a method without a result puts what it computes under a name that says loss."""
-    return function.name.startswith(("calculate", "compute", "calc")) and any(
-        isinstance(node, ast.Assign)
-        and isinstance(node.value, (ast.Call, ast.BinOp))
-        and "loss" in ast.unparse(node.targets[0])
-        for node in own_nodes(function)
-    )
-
-
-def returns_its_loss(function: Function) -> bool:
-    """Whether a function assigns `loss`, or `self.loss_...`, something it computes and returns it."""
-    assigned = {
-        ast.unparse(target)
-        for node in own_nodes(function)
-        if isinstance(node, ast.Assign) and isinstance(node.value, (ast.Call, ast.BinOp, ast.UnaryOp))
-        for target in node.targets
-    }
-    losses = {
-        name for name in assigned if name == "loss" or name.startswith(("self.loss_", "loss_total", "total_loss"))
-    }
-    returned = [node.value for node in own_nodes(function) if isinstance(node, ast.Return) and node.value is not None]
-    return any(
-        ast.unparse(each) in losses for value in returned for each in ast.walk(value) if isinstance(each, ast.expr)
-    )
-
-
-def _is_plain(value: ast.expr, function: Function) -> bool:
-    if isinstance(value, (ast.Constant, ast.JoinedStr, ast.Lambda)):
-        return True
-    if isinstance(value, ast.Name):
-        parameters = {argument.arg for argument in function.args.args}
-        local = {each.name for each in function.body if isinstance(each, _DEFINITIONS)}
-        assigned = {
-            target.id
-            for node in own_nodes(function)
-            if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For))
-            for target in _targets(node)
-        }
-        return value.id in local or (value.id in parameters and value.id not in assigned)
-    if isinstance(value, ast.Call):
-        name = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
-        return name[:1].isupper() and name != name.upper()
-    return isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name) and value.value.id == "self"
-
-
-def _targets(node: ast.Assign | ast.AugAssign | ast.AnnAssign | ast.For) -> Iterator[ast.Name]:
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    for target in targets:
-        yield from (each for each in ast.walk(target) if isinstance(each, ast.Name))
-
-
-def own_nodes(function: Function) -> Iterator[ast.AST]:
-    """The nodes of a function without those of functions and classes defined in it."""
-    pending: list[ast.AST] = list(function.body)
-    while pending:
-        node = pending.pop()
-        yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            pending.extend(ast.iter_child_nodes(node))
-
-
-def _documented_as_loss(node: ast.ClassDef | Function) -> bool:
-    """Whether the first sentence of the docstring says that this is, or computes, a loss."""
-    text = ast.get_docstring(node) or ""
-    sentence = re.split(r"\.\s|\n\s*\n", text, maxsplit=1)[0]
-    if isinstance(node, ast.ClassDef):
-        return _DOCUMENTED_CLASS.search(sentence) is not None
-    first_line = sentence.strip().partition("\n")[0]
-    return _DOCUMENTED_FUNCTION.search(sentence) is not None or _NOUN_PHRASE.match(first_line) is not None
+def _keeps_losses(owner: ClassSite) -> bool:
+    """LossMeter, LossLogger: a class about losses that is none has no loss methods either."""
+    return says_loss(owner.node.name) and not names_a_loss(owner.node.name)

@@ -1,215 +1,248 @@
-"""The project a file belongs to: which file an import means, and where a name is defined."""
+"""The project around a file: where an imported name is defined, and what a class descends from.
+
+Only files are read, and only on demand; nothing is imported. What lies outside of the project stays a dotted name.
+"""
 
 from __future__ import annotations
 
 import ast
+import os
 import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import OrderedDict, deque
+from dataclasses import dataclass
 from pathlib import Path
 
-MAX_HOPS = 8
-MAX_ANCESTORS = 24
+from losslint.semantics.bindings import Bindings, Defined, Import, dotted_name, read_bindings
+
+MAX_BYTES = 2_000_000
+MAX_TREES = 1_000
+MAX_HOPS = 24
+MAX_ANCESTORS = 64
+MAX_PARENTS = 4
+SOURCE_FOLDERS = ("", "src", "lib")
+ROOT_MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Definition:
-    """A class or function of the project: its file, its node, its name there."""
+    """A class or function of the project, and the file and qualified name it has there."""
 
     path: Path
-    node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    node: Defined
     qualname: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Names:
-    """What the top level of a module binds: definitions, imported names with their origin, and star imports."""
-
-    definitions: Mapping[str, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef] = field(default_factory=dict)
-    imports: Mapping[str, tuple[str, str, int]] = field(default_factory=dict)
-    stars: tuple[tuple[str, int], ...] = ()
-
-
 class Project:
-    """Reads modules when a name leads to them, each once. Nothing is imported."""
+    """Finds definitions across files. One object serves a whole run; it keeps what it read."""
 
     def __init__(self, roots: tuple[Path, ...] = ()) -> None:
-        self._roots = roots
-        self._trees: dict[Path, ast.Module | None] = {}
-        self._names: dict[Path, Names] = {}
-        self._files: dict[Path, Path | None] = {}
+        self._roots = tuple(dict.fromkeys(_absolute(root) for root in roots))
+        self._trees: OrderedDict[str, ast.Module | None] = OrderedDict()
+        self._bindings: dict[str, Bindings] = {}
+        self._folders: dict[Path, tuple[Path, ...]] = {}
+        self._modules: dict[tuple[str, int, Path], Path | None] = {}
+        self._is_file: dict[Path, bool] = {}
 
     def remember(self, path: Path, tree: ast.Module) -> None:
-        """Use a tree that was parsed already."""
-        self._trees.setdefault(path, tree)
+        """Take a tree that was parsed already, so that the file is not parsed again."""
+        key = os.path.abspath(path)
+        self._bindings.pop(key, None)
+        self._keep(key, tree)
 
     def tree(self, path: Path) -> ast.Module | None:
-        """The syntax tree of a file, None where it cannot be read or parsed."""
-        if path not in self._trees:
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    self._trees[path] = ast.parse(path.read_bytes())
-            except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-                self._trees[path] = None
-        return self._trees[path]
+        """The parsed file, None where it cannot be read or parsed."""
+        key = os.path.abspath(path)
+        if key in self._trees:
+            self._trees.move_to_end(key)
+            return self._trees[key]
+        tree = _parse(path)
+        self._keep(key, tree)
+        return tree
+
+    def _keep(self, key: str, tree: ast.Module | None) -> None:
+        self._trees[key] = tree
+        if len(self._trees) > MAX_TREES:
+            dropped, _ = self._trees.popitem(last=False)
+            self._bindings.pop(dropped, None)
+
+    def bindings(self, path: Path) -> Bindings:
+        """What the names of a file are bound to; nothing where it cannot be read."""
+        key = os.path.abspath(path)
+        known = self._bindings.get(key)
+        if known is None:
+            tree = self.tree(path)
+            known = self._bindings[key] = read_bindings(tree) if tree is not None else Bindings()
+        return known
 
     def module_file(self, dotted: str, importer: Path, level: int = 0) -> Path | None:
-        """The file of an imported module inside the project: relative to its package, beside the importer, or below a
-        root or its `src`."""
-        parts = [part for part in dotted.split(".") if part]
-        if level:
-            folder = importer.parent
-            for _ in range(level - 1):
-                folder = folder.parent
-            return self._below(folder, parts)
-        for base in self._bases(importer):
-            found = self._below(base, parts)
-            if found is not None:
-                return found
-        return None
+        """The file of an imported module where it is one of the project's, None for all others."""
+        folder = _absolute(importer).parent
+        for _ in range(level - 1):
+            folder = folder.parent
+        key = (dotted, min(level, 1), folder)
+        if key not in self._modules:
+            folders = (folder,) if level else self._search_folders(folder)
+            parts = dotted.split(".") if dotted else []
+            self._modules[key] = next((found for each in folders if (found := self._file(each, parts))), None)
+        return _like(importer, self._modules[key])
 
-    def _bases(self, importer: Path) -> Iterator[Path]:
-        package = importer.parent
-        while self._exists(package / "__init__.py"):
-            package = package.parent
-            if package == package.parent:
-                break
-        yield package
-        yield importer.parent
-        for root in self._roots:
-            yield root
-            yield root / "src"
-
-    def _below(self, base: Path, parts: list[str]) -> Path | None:
-        target = base.joinpath(*parts)
-        if target not in self._files:
-            candidates = ([target.with_name(target.name + ".py")] if parts else []) + [target / "__init__.py"]
-            self._files[target] = next((path for path in candidates if path.is_file()), None)
-        return self._files[target]
+    def _file(self, folder: Path, parts: list[str]) -> Path | None:
+        """The file of a module or package below a folder."""
+        where = folder.joinpath(*parts)
+        if parts and self._exists(module := where.with_name(f"{where.name}.py")):
+            return module
+        return package if self._exists(package := where / "__init__.py") else None
 
     def _exists(self, path: Path) -> bool:
-        if path not in self._files:
-            self._files[path] = path if path.is_file() else None
-        return self._files[path] is not None
+        known = self._is_file.get(path)
+        if known is None:
+            known = self._is_file[path] = path.is_file()
+        return known
 
-    def names(self, path: Path) -> Names:
-        """What the top level of a file binds."""
-        if path not in self._names:
-            tree = self.tree(path)
-            self._names[path] = _names(tree) if tree is not None else Names()
-        return self._names[path]
+    def _search_folders(self, folder: Path) -> tuple[Path, ...]:
+        """Where an absolute import written in this folder may lead to, nearest first."""
+        if folder not in self._folders:
+            bases = [*self._bases(folder), *self._roots, folder]
+            folders = [base / inner for base in bases for inner in SOURCE_FOLDERS]
+            self._folders[folder] = tuple(each for each in dict.fromkeys(folders) if each.is_dir())
+        return self._folders[folder]
+
+    def _bases(self, folder: Path) -> list[Path]:
+        """The folder that holds a file's outermost package, and those above it up to the root of its project."""
+        bases = [self._package_root(folder)]
+        while len(bases) < MAX_PARENTS and bases[-1] not in self._roots and not _is_root(bases[-1]):
+            if bases[-1].parent == bases[-1]:
+                break
+            bases.append(bases[-1].parent)
+        return bases
+
+    def _package_root(self, folder: Path) -> Path:
+        while folder.name and self._exists(folder / "__init__.py"):
+            folder = folder.parent
+        return folder
+
+    def module_name(self, path: Path) -> str:
+        """The dotted name of a file, from the outermost folder that has an __init__.py."""
+        where = _absolute(path)
+        inner = where.with_suffix("").relative_to(self._package_root(where.parent)).parts
+        return ".".join(inner[:-1] if len(inner) > 1 and inner[-1] == "__init__" else inner)
 
     def resolve(self, path: Path, name: str) -> Definition | None:
-        """Where a name used in `path`, dotted or not, is defined in the project; re-exports and stars are followed."""
-        return self._resolve(path, name, MAX_HOPS)
+        """Where a name used in a file is defined, through imports, re-exports and aliases; None if outside."""
+        found = self.locate(path, name)
+        return found if isinstance(found, Definition) else None
 
-    def _resolve(self, path: Path, name: str, hops: int) -> Definition | None:
-        if hops == 0:
+    def locate(self, path: Path, name: str) -> Definition | str:
+        """The definition of a name in the project, or its full dotted name outside (`nn.Module`: torch.nn.Module)."""
+        return self._locate(path, name, MAX_HOPS) or name
+
+    def _locate(self, path: Path, name: str, hops: int) -> Definition | str | None:
+        if hops <= 0:
             return None
+        bindings = self.bindings(path)
         head, _, rest = name.partition(".")
-        names = self.names(path)
-        node = names.definitions.get(head)
-        if node is not None:
-            return Definition(path, node, head) if not rest else None
-        if head in names.imports:
-            return self._imported(path, names.imports[head], rest, hops)
-        for module, level in names.stars:
-            file = self.module_file(module, path, level)
-            found = self._resolve(file, name, hops - 1) if file is not None and file != path else None
+        if head in bindings.definitions:
+            found = bindings.member(name)
+            return Definition(path, *found) if found else None
+        if head in bindings.imports:
+            return self._imported(path, bindings.imports[head], rest, hops - 1)
+        if head in bindings.aliases:
+            return self._locate(path, _join(bindings.aliases[head], rest), hops - 1)
+        for star in bindings.stars:
+            file = self.module_file(star.module, path, star.level)
+            if file is not None and (there := self._locate(file, name, hops - 1)):
+                return there
+        nested = bindings.member(name)
+        return Definition(path, *nested) if nested else None
+
+    def _imported(self, path: Path, origin: Import, rest: str, hops: int) -> Definition | str | None:
+        wanted = _join(origin.name, rest)
+        file = self.module_file(origin.module, path, origin.level)
+        if file is not None and wanted and _absolute(file) != _absolute(path):
+            found = self._locate(file, wanted, hops)
             if found is not None:
                 return found
-        return None
+        # What the package does not bind may be a module in it; a folder without __init__.py has no file at all.
+        parts = wanted.split(".") if wanted else []
+        for length in range(len(parts) - 1, 0, -1):
+            inner = self.module_file(_join(origin.module, ".".join(parts[:length])), path, origin.level)
+            if inner is not None:
+                found = self._locate(inner, ".".join(parts[length:]), hops)
+                if found is not None:
+                    return found
+        return None if origin.level or file is not None else _join(origin.module, wanted)
 
-    def _imported(self, path: Path, origin: tuple[str, str, int], rest: str, hops: int) -> Definition | None:
-        module, attribute, level = origin
-        file = self.module_file(module, path, level)
-        if attribute:
-            inner = self.module_file(f"{module}.{attribute}" if module else attribute, path, level)
-            wanted = f"{attribute}.{rest}" if rest else attribute
-            found = self._resolve(file, wanted, hops - 1) if file is not None and file != path else None
-            if found is None and inner is not None and rest:
-                return self._resolve(inner, rest, hops - 1)
-            return found
-        while rest:
-            head, _, tail = rest.partition(".")
-            deeper = self.module_file(f"{module}.{head}", path, level)
-            if deeper is None or not tail:
-                break
-            module, rest, file = f"{module}.{head}", tail, deeper
-        return self._resolve(file, rest, hops - 1) if file is not None and rest else None
+    def ancestry(self, path: Path, cls: ast.ClassDef) -> tuple[str, ...]:
+        """The dotted names of all ancestors: the project's classes expanded, external ones as imported."""
+        return tuple(each if isinstance(each, str) else self.dotted(each) for each in self.lineage(path, cls))
 
-    def qualified(self, path: Path, name: str) -> str:
-        """A name as its imports spell it: `nn.Module` is torch.nn.Module."""
-        head, _, rest = name.partition(".")
-        origin = self.names(path).imports.get(head)
-        if origin is None:
-            return name
-        module, attribute, level = origin
-        return ".".join(part for part in ("." * level + module, attribute, rest) if part)
+    def dotted(self, definition: Definition) -> str:
+        """The full name of a definition: package, module, class."""
+        return _join(self.module_name(definition.path), definition.qualname)
 
-    def ancestry(self, path: Path, node: ast.ClassDef) -> tuple[str, ...]:
-        """The full names of all bases, those of the project replaced by theirs too; nearest first."""
-        return tuple(name for name, _ in self.ancestors(path, node))
-
-    def ancestors(self, path: Path, node: ast.ClassDef) -> tuple[tuple[str, Definition | None], ...]:
-        """The bases as full names, each with its definition where the project has it."""
-        found: list[tuple[str, Definition | None]] = []
-        pending: list[tuple[Path, ast.ClassDef]] = [(path, node)]
-        seen: set[ast.ClassDef] = {node}
+    def lineage(self, path: Path, cls: ast.ClassDef) -> tuple[Definition | str, ...]:
+        """All ancestors, nearest first: a definition for the project's classes, a dotted name for the others."""
+        found: list[Definition | str] = []
+        seen = {(os.path.abspath(path), cls.lineno)}
+        pending = deque((path, cls, base) for base in _bases(cls))
         while pending and len(found) < MAX_ANCESTORS:
-            where, current = pending.pop(0)
-            for base in current.bases:
-                name = dotted_name(base.value if isinstance(base, ast.Subscript) else base)
-                if name is None:
-                    continue
-                definition = self.resolve(where, name)
-                found.append((self.qualified(where, name), definition))
-                if definition is not None and isinstance(definition.node, ast.ClassDef) and definition.node not in seen:
-                    seen.add(definition.node)
-                    pending.append((definition.path, definition.node))
+            where, child, base = pending.popleft()
+            ancestor = self._base(where, child, base)
+            if isinstance(ancestor, str):
+                found.append(ancestor)
+            elif isinstance(ancestor.node, ast.ClassDef):
+                key = (os.path.abspath(ancestor.path), ancestor.node.lineno)
+                if key not in seen:
+                    seen.add(key)
+                    found.append(ancestor)
+                    pending.extend((ancestor.path, ancestor.node, each) for each in _bases(ancestor.node))
         return tuple(found)
 
-
-def dotted_name(node: ast.expr) -> str | None:
-    """`a.b.c` for a chain of names."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        head = dotted_name(node.value)
-        return f"{head}.{node.attr}" if head else None
-    return None
+    def _base(self, path: Path, cls: ast.ClassDef, base: str) -> Definition | str:
+        origin = self.bindings(path).imports.get(base)
+        if base == cls.name and origin is not None:
+            # `from there import Loss` and then `class Loss(Loss)`: the base is the imported one.
+            return self._imported(path, origin, "", MAX_HOPS) or base
+        return self.locate(path, base)
 
 
-def _names(tree: ast.Module) -> Names:
-    definitions: dict[str, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef] = {}
-    imports: dict[str, tuple[str, str, int]] = {}
-    stars: list[tuple[str, int]] = []
-    for node in top_level(tree.body):
-        match node:
-            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                definitions[name] = node
-            case ast.Import(names=aliases):
-                for alias in aliases:
-                    head = alias.name.partition(".")[0]
-                    imports[alias.asname or head] = (alias.name if alias.asname else head, "", 0)
-            case ast.ImportFrom(module=module, names=aliases, level=level):
-                for alias in aliases:
-                    if alias.name == "*":
-                        stars.append((module or "", level))
-                    else:
-                        imports[alias.asname or alias.name] = (module or "", alias.name, level)
-    return Names(definitions, imports, tuple(stars))
+def _bases(cls: ast.ClassDef) -> list[str]:
+    """The bases as written; `Base[T]` is Base, and a call such as with_metaclass(Meta, Base) names its arguments."""
+    written: list[str] = []
+    for base in cls.bases:
+        bare = base.value if isinstance(base, ast.Subscript) else base
+        choices = bare.args if isinstance(bare, ast.Call) else [bare]
+        written += [name for choice in choices if (name := dotted_name(choice))]
+    return written
 
 
-def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a module, those inside if, try and with included."""
-    for node in body:
-        yield node
-        match node:
-            case ast.If(body=inner, orelse=other):
-                yield from top_level([*other, *inner])
-            case ast.Try(body=inner, handlers=handlers, orelse=other):
-                yield from top_level([*(each for handler in handlers for each in handler.body), *other, *inner])
-            case ast.With(body=inner):
-                yield from top_level(inner)
+def _join(head: str, rest: str) -> str:
+    return f"{head}.{rest}" if head and rest else head or rest
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))
+
+
+def _like(importer: Path, found: Path | None) -> Path | None:
+    """A found file, spelled relative to the working directory where the importer was."""
+    if found is None or importer.is_absolute():
+        return found
+    relative = os.path.relpath(found)
+    return found if relative.startswith(os.pardir) else Path(relative)
+
+
+def _is_root(folder: Path) -> bool:
+    return any((folder / marker).exists() for marker in ROOT_MARKERS)
+
+
+def _parse(path: Path) -> ast.Module | None:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            return None
+        data = path.read_bytes()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(data)
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return None

@@ -55,7 +55,8 @@ _ELEMENTS = frozenset({"getitem", "select", "item"})
 
 def _beneath(value: Value, limit: int = 30) -> list[Value]:
     """A number and what it is computed from."""
-    found, pending = [], [value]
+    found: list[Value] = []
+    pending = [value]
     while pending and len(found) < limit:
         current = pending.pop()
         found.append(current)
