@@ -20,20 +20,22 @@ CHECK = [sys.executable, "-m", "losslint", "check", "--isolated", str(SOUND), st
 def planted() -> set[tuple[str, int, str]]:
     """File, row and code of every marked line."""
     found = set()
-    for row, line in enumerate((ROOT / PLANTED).read_text().splitlines(), 1):
+    for row, line in enumerate((ROOT / PLANTED).read_text(encoding="utf-8").splitlines(), 1):
         match = MARKER.search(line)
         for code in re.findall(r"LL\d{3}", match.group(1)) if match else ():
-            found.add((str(PLANTED), row, code))
+            found.add((PLANTED.as_posix(), row, code))
     return found
 
 
 def found() -> set[tuple[str, int, str]]:
     """File, row and code of every warning and error."""
-    done = subprocess.run([*CHECK, "--output-format", "json"], cwd=ROOT, capture_output=True, text=True)
-    if done.returncode == 2:
-        sys.exit(done.stderr)
+    done = subprocess.run(
+        [*CHECK, "--output-format", "json"], cwd=ROOT, capture_output=True, text=True, encoding="utf-8"
+    )
+    if done.returncode not in (0, 1) or not done.stdout:
+        sys.exit(done.stderr or f"losslint ended with status {done.returncode}")
     loud = [each for each in json.loads(done.stdout) if each["severity"] != "info"]
-    return {(each["filename"], each["location"]["row"], each["code"]) for each in loud}
+    return {(Path(each["filename"]).as_posix(), each["location"]["row"], each["code"]) for each in loud}
 
 
 def main() -> int:

@@ -78,7 +78,7 @@ def test_range_and_dtype_hold_at_the_boundaries(row: Operator, dtype: torch.dtyp
         domain = [value for value in sorted(FLOATS) if value >= 0 or row.name not in ("log", "sqrt")]
         expected = function_of(row)(torch.tensor(domain, dtype=torch.float64))
         for value, truth in zip(domain, expected.tolist(), strict=True):
-            assert row.evaluate(value) == pytest.approx(truth, rel=1e-9)
+            assert row.evaluate(value) == pytest.approx(truth, rel=1e-7)  # a row says what float32 gives
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.unsafe_value], ids=lambda row: row.name)

@@ -11,8 +11,8 @@ from losslint.semantics.comprehensions import element_of, looped_tensors, record
 from losslint.semantics.expressions import arithmetic
 from losslint.semantics.intervals import POSITIVE
 from losslint.semantics.operators import Interval, lookup_function
+from losslint.semantics.selections import is_selection
 from losslint.semantics.state import State
-from losslint.semantics.subscripts import is_selection
 from losslint.semantics.transfer import apply_operator
 from losslint.semantics.values import Gradient, Kind, Origin, Value
 from losslint.semantics.zeros import strongest

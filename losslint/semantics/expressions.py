@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from losslint.semantics.graph import BRANCH
 from losslint.semantics.operators import Interval, lookup_function
 from losslint.semantics.state import State
 from losslint.semantics.subscripts import subscript
@@ -342,5 +341,3 @@ _HANDLERS: dict[type, Callable[[Frame, Any, State], Value]] = {
     cst.FormattedString: _formatted,
     cst.Await: lambda frame, node, state: evaluate(frame, node.expression, state),
 }
-
-__all__ = ["BRANCH", "arithmetic", "attribute_of", "evaluate"]

@@ -12,8 +12,8 @@ from losslint.semantics.machine import Machine
 from losslint.semantics.members import Instance, member_value
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.operators import lookup_function, lookup_module
+from losslint.semantics.selections import is_selection
 from losslint.semantics.state import State
-from losslint.semantics.subscripts import is_selection
 from losslint.semantics.values import DType, Gradient, Kind, Origin, Role, Site, Value
 
 MAX_GLOBAL_DEPTH = 3

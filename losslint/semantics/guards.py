@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from losslint.semantics.selections import selected_by
 from losslint.semantics.values import Value
 
 COMPARISONS = frozenset(
@@ -57,4 +58,6 @@ def closure(test: Value) -> frozenset[int]:
             continue
         found.add(value.key)
         pending.extend(_asked(value))
+        if value.origin.name in ("len", "numel", "size"):
+            pending.extend(each for operand in value.origin.operands if (each := selected_by(operand)) is not None)
     return frozenset(found)

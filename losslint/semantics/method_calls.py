@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from losslint.semantics import calls
+from losslint.semantics.machine import strongest_gradient
 from losslint.semantics.operators import lookup_method
 from losslint.semantics.state import State
-from losslint.semantics.values import Gradient, Kind, Origin, Value
+from losslint.semantics.values import Kind, Origin, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
@@ -64,7 +65,7 @@ def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state:
     if name == "requires_grad_" and receiver.kind not in _NOT_TENSORS:
         return _force_gradient(frame, receiver, node, state)
     found = lookup_method(name)
-    if found is not None and receiver.kind not in _NOT_TENSORS and _takes(receiver, name):
+    if found is not None and receiver.kind not in _NOT_TENSORS and _takes(receiver):
         operator, in_place = found
         arguments = calls.read_arguments(frame, node, state)
         frame.learn(receiver, Kind.TENSOR)
@@ -80,8 +81,8 @@ def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state:
     return made.with_(origin=Origin("method", (receiver, *arguments.all), site=frame.site(node), label=name))
 
 
-def _takes(receiver: Value, name: str) -> bool:
-    return receiver.kind is Kind.TENSOR or receiver.kind in (Kind.UNKNOWN, Kind.NUMBER, Kind.OBJECT)
+def _takes(receiver: Value) -> bool:
+    return receiver.kind in (Kind.TENSOR, Kind.UNKNOWN, Kind.NUMBER, Kind.OBJECT)
 
 
 def _rebind(node: cst.Call, value: Value, state: State) -> None:
@@ -128,7 +129,7 @@ def _container_call(frame: Frame, receiver: Value, name: str, node: cst.Call, st
             key=machine.fresh(),
             elements=(*elements, added) if elements is not None and name == "append" else None,
             origin=Origin("comprehension", (_merged(frame, receiver, added),), site=frame.site(node)),
-            gradient=_stronger(receiver.gradient, added.gradient),
+            gradient=strongest_gradient((receiver.gradient, added.gradient)),
         )
         _rebind(node, grown, state)
         return machine.constant(None, node, frame.unit)
@@ -149,9 +150,3 @@ def _merged(frame: Frame, receiver: Value, added: Value) -> Value:
     if receiver.origin.name == "comprehension":
         return frame.machine.phi((*receiver.origin.operands, added))
     return added
-
-
-def _stronger(left: Gradient, right: Gradient) -> Gradient:
-    from losslint.semantics.machine import strongest_gradient
-
-    return strongest_gradient((left, right))

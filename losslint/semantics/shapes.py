@@ -102,9 +102,7 @@ def _reduced(name: str, arguments: Mapping[str, Value], first: Value | None) -> 
         return ShapeFacts(0, _over_all(name, first))
     rank = first.rank if kept or first.rank is None else first.rank - count
     over = name if name in ("mean", "sum") else "dims"
-    if first.reduction.kind is Reduced.PARTIAL and first.reduction.over != over:
-        over = "dims"
-    kind = Reduced.PARTIAL if first.reduction.kind in (Reduced.NONE, Reduced.PARTIAL) else Reduced.UNKNOWN
+    kind = Reduced.PARTIAL if first.reduction.kind is Reduced.NONE else Reduced.UNKNOWN
     if dim.kind is Kind.UNKNOWN or (dim.kind is Kind.SEQUENCE and dim.elements is None):
         kind = Reduced.UNKNOWN
     return ShapeFacts(rank, Reduction(kind, over) if kind is Reduced.PARTIAL else UNKNOWN)

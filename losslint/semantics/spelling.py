@@ -59,6 +59,8 @@ def parenthesised(text: str) -> str:
 def without_parentheses(node: cst.BaseExpression, text: str) -> str:
     """The text of an expression without the parentheses around it, to be used as an argument."""
     inner = text
+    if isinstance(node, cst.Tuple):
+        return text.strip()
     for _ in node.lpar:
         inner = inner.strip().removeprefix("(").removesuffix(")")
     return inner.strip()

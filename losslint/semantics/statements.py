@@ -15,7 +15,7 @@ from losslint.semantics.machine import MAX_STATES
 from losslint.semantics.names import Function, dotted
 from losslint.semantics.state import State, join_states
 from losslint.semantics.truth import Test, read_test
-from losslint.semantics.values import Gradient, Kind, Origin, Value
+from losslint.semantics.values import Kind, Origin, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
@@ -284,6 +284,3 @@ def _try(frame: Frame, node: cst.Try, state: State) -> Flow:
         final.returned = [*flow.returned, *final.returned]
         return final
     return flow
-
-
-__all__ = ["Flow", "Gradient", "run_function", "run_suite"]

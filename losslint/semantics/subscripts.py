@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from losslint.semantics.guards import chain, closure
+from losslint.semantics.selections import is_selection
 from losslint.semantics.state import State
 from losslint.semantics.values import DType, Kind, Origin, Reduced, Reduction, Value
 
@@ -81,52 +82,6 @@ def _size(frame: Frame, node: cst.Subscript, receiver: Value, indices: list[Valu
     selected = tensor is not None and is_selection(tensor) and label == "0"
     zero = tensor.zero if selected and tensor is not None else None
     return Value(key, kind, origin=origin, rank=0, zero=zero, role=receiver.role)
-
-
-def is_selection(value: Value) -> bool:
-    """Whether the number of elements of a tensor depends on a mask."""
-    return value.origin.name in ("masked_select", "nonzero", "argwhere") or (
-        value.origin.name == "getitem" and value.origin.label == "mask"
-    )
-
-
-def selected_by(value: Value) -> Value | None:
-    """The selection that decides how many elements a tensor has, through what works element by element."""
-    pending, seen = [value], 0
-    while pending and seen < 60:
-        current = pending.pop()
-        seen += 1
-        if current.is_tensor and is_selection(current):
-            return current
-        if current.rank != 0 and current.origin.name not in _CHANGES_SIZE and current.origin.name != "parameter":
-            pending.extend(operand for operand in current.origin.operands if operand.is_tensor and operand.rank != 0)
-    return None
-
-
-_CHANGES_SIZE = frozenset(
-    {
-        "cat",
-        "stack",
-        "matmul",
-        "mm",
-        "index_put",
-        "scatter",
-        "scatter_add",
-        "where_index",
-        "phi",
-        "gather",
-        "getitem",
-        "bincount",
-        "histc",
-        "cdist",
-        "sum",
-        "mean",
-        "amax",
-        "amin",
-        "max",
-        "min",
-    }
-)
 
 
 def _element(

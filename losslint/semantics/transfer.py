@@ -168,6 +168,9 @@ def _dtype(operator: Operator, arguments: Mapping[str, Value]) -> DType:
     first = next(iter(arguments.values()), None)
     if operator.name in _CAST_DTYPES:
         return _CAST_DTYPES[operator.name]
+    for value in arguments.values():
+        if operator.name in ("to", "type") and value.origin.label in ("torch.float64", "torch.double"):
+            return DType.DOUBLE
     if operator.dtype in ("bool", "int"):
         return DType.BOOL if operator.dtype == "bool" else DType.INT
     known = first.dtype if first is not None else DType.UNKNOWN
@@ -218,6 +221,10 @@ def _interval(operator: Operator, arguments: Mapping[str, Value]) -> Interval:
     if operator.name in ("where", "masked_fill"):
         branches = [arguments[name] for name in ("input", "self", "other", "value") if name in arguments]
         return intervals.hull(*(branch.interval for branch in branches)) if len(branches) > 1 else EVERYTHING
+    if operator.name in ("matmul", "mm", "bmm") and all(_is_normalized(value) for value in operands[:2]):
+        return Interval(-1.0, 1.0)  # cosines
+    if operator.name in ("softmax", "softmin") and first.interval.high - first.interval.low < 80:
+        return Interval(1e-40, 1.0)  # logits in a bounded range cannot underflow
     if operator.monotone is not None and operator.evaluate is not None:
         return _endpoints(operator, first.interval)
     if operator.result is not None:
@@ -234,6 +241,13 @@ def _endpoints(operator: Operator, interval: Interval) -> Interval:
     ends = [operator.evaluate(interval.low), operator.evaluate(interval.high)]
     low, high = min(ends), max(ends)
     return EVERYTHING if low != low or high != high else Interval(low, high)
+
+
+def _is_normalized(value: Value) -> bool:
+    """Whether rows or columns of a matrix have unit length: F.normalize, transposed or not."""
+    while value.origin.name in ("transpose", "t", "permute", "detach") and value.origin.operands:
+        value = value.origin.operands[0]
+    return value.origin.name == "normalize"
 
 
 def _clamped(name: str, arguments: Mapping[str, Value]) -> Interval:

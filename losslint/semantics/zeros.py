@@ -114,6 +114,12 @@ def comparison_witness(name: str, operands: list[Value], made: Value) -> ZeroWit
     tensors = [value for value in operands if value.kind is not Kind.NUMBER or not value.has_constant]
     if len(tensors) == 2 and name == "eq" and _same_root(tensors[0], tensors[1]):
         return None  # a pairwise comparison of a tensor with itself is true on its diagonal
+    if (
+        name in ("ge", "le")
+        and len(operands) == 2
+        and (_is_threshold_of(*operands) or _is_threshold_of(*operands[::-1]))
+    ):
+        return None  # something always reaches a quantile, or the mean, of what is compared
     if name == "eq" and len(operands) == 2 and (_is_at_extreme(*operands) or _is_at_extreme(*operands[::-1])):
         return None  # x == x.max() and x - x.min() == 0 always hold somewhere
     if not any(_depends_on_input(value) for value in operands):
@@ -127,6 +133,11 @@ def _is_at_extreme(value: Value, other: Value) -> bool:
     if other.has_constant and other.constant == 0 and value.origin.name == "sub" and len(value.origin.operands) == 2:
         return _is_at_extreme(*value.origin.operands)
     return value.origin.name == "phi" and any(_is_at_extreme(each, other) for each in value.alternatives)
+
+
+def _is_threshold_of(value: Value, other: Value) -> bool:
+    found = other.origin.name in ("quantile", "nanquantile", "median", "mean", "kthvalue", "max", "min", "amax", "amin")
+    return found and bool(other.origin.operands) and other.origin.operands[0].key == value.key
 
 
 _EXTREMES = frozenset("max min amax amin".split())

@@ -46,6 +46,13 @@ def _sqrt(number: float) -> float:
     return math.sqrt(number) if number > 0 else 0.0
 
 
+def _sigmoid(number: float) -> float:
+    """1 past 17 and 0 below -104, as float32 has it."""
+    if number > 17:
+        return 1.0
+    return 0.0 if number < -104 else 1 / (1 + math.exp(-number))
+
+
 def _unary() -> tuple[Operator, ...]:
     t = "torch method"
     f = "F"
@@ -74,7 +81,15 @@ def _unary() -> tuple[Operator, ...]:
             also=("torch.negative", ".negative"),
         ),
         operator(
-            "sigmoid", "input", _P, where="torch F method", also=("torch.special.expit",), dtype="float", result=UNIT
+            "sigmoid",
+            "input",
+            _P,
+            where="torch F method",
+            also=("torch.special.expit",),
+            dtype="float",
+            result=UNIT,
+            monotone="increasing",
+            evaluate=_sigmoid,
         ),
         operator("hardsigmoid", "input", _P, where=f, result=UNIT),
         operator("tanh", "input", _P, where="torch F method", result=SIGNED_UNIT),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from losslint.semantics.operators.model import (
     NON_NEGATIVE,
     NON_POSITIVE,
@@ -21,7 +19,6 @@ _T = "torch method"
 
 def _reductions() -> tuple[Operator, ...]:
     kind = Shape.REDUCTION
-    pair = {"outputs": "values indices", "differentiable": (True, False)}
     return (
         *(
             operator(name, "input dim= keepdim= dtype=", kind, where=_T)
@@ -43,6 +40,8 @@ def _reductions() -> tuple[Operator, ...]:
         operator(
             "linalg_norm", "A ord= dim= keepdim= dtype=", kind, where="linalg", public="norm", result=NON_NEGATIVE
         ),
+        operator("quantile", "input q dim= keepdim=", kind, where=_T),
+        operator("nanquantile", "input q dim= keepdim=", kind, where=_T),
         operator("amax", "input dim= keepdim=", kind, where=_T),
         operator("amin", "input dim= keepdim=", kind, where=_T),
         operator(
@@ -72,7 +71,7 @@ def _reductions() -> tuple[Operator, ...]:
             outputs="values indices",
             differentiable=(True, False),
         ),
-        operator("mode", "input dim= keepdim=", kind, where=_T, outputs=pair["outputs"], differentiable=(True, False)),  # type: ignore[arg-type]
+        operator("mode", "input dim= keepdim=", kind, where=_T, outputs="values indices", differentiable=(True, False)),
         operator("argmax", "input dim= keepdim=", kind, _NONE, where=_T, dtype="int", result=NON_NEGATIVE),
         operator("argmin", "input dim= keepdim=", kind, _NONE, where=_T, dtype="int", result=NON_NEGATIVE),
         operator("count_nonzero", "input dim=", kind, _NONE, where=_T, dtype="int", result=NON_NEGATIVE),
@@ -275,4 +274,3 @@ ROWS = (
     *_products(),
 )
 SHORT_FORMS = _shortened()
-INFINITE = math.inf

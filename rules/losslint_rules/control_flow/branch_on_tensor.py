@@ -152,6 +152,9 @@ def _rewrite(op: Op) -> Rewrite | None:
 
 
 def _where(op: Op, where: str, test: cst.BaseExpression, body: cst.BaseExpression, orelse: cst.BaseExpression) -> str:
+    match test:
+        case cst.Call(func=cst.Name(value="bool"), args=[argument]):
+            test = argument.value
     texts = [without_parentheses(node, op.site.unit.code(node)) for node in (test, body, orelse)]
     return f"{where}({', '.join(texts)})"
 

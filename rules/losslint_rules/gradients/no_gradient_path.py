@@ -31,6 +31,7 @@ being False.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
@@ -42,6 +43,7 @@ from losslint.semantics.values import Gradient, Value
 
 RULE = Rule(code="LL102", name="no-gradient-path", severity=Severity.ERROR, confirmed_by=("reach",))
 
+_MEASURES = frozenset("eval evaluate evaluation valid validate validation val test estimate measure monitor".split())
 _REPORTED_ELSEWHERE = frozenset(
     {
         "item",
@@ -63,6 +65,8 @@ _REPORTED_ELSEWHERE = frozenset(
 @RULE.on_graph
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report a loss of which every return was detached."""
+    if _MEASURES & set(re.split(r"_", graph.symbol.rpartition(".")[2].lower())):
+        return  # an evaluation is meant to have no gradient
     dead = [term for term in dead_terms(graph) if term.whole]
     if not dead or any(_carries(op) for op in graph.returns):
         return

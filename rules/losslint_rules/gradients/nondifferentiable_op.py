@@ -88,7 +88,10 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             if not is_nondifferentiable(culprit) or culprit.origin.site is None:
                 continue
             if not dead.whole and (
-                not comes_from_prediction(culprit) or _straight_through(dead, culprit) or _gates(dead, culprit)
+                _wraps(dead, culprit)
+                or not comes_from_prediction(culprit)
+                or _straight_through(dead, culprit)
+                or _gates(dead, culprit)
             ):
                 continue
             yield _finding(dead, culprit)
@@ -102,6 +105,14 @@ def _straight_through(dead: DeadTerm, culprit: Value) -> bool:
         for sibling in dead.siblings
         for cut in (sibling, *sibling.origin.operands)
     )
+
+
+def _wraps(dead: DeadTerm, culprit: Value) -> bool:
+    """`x - x.floor()`: what is left of x once whole steps are taken off has the gradient of x."""
+    if culprit.origin.name not in ("floor", "ceil", "round", "trunc", "floor_divide"):
+        return False
+    beneath = {value.key for value in ancestors([culprit])}
+    return any(sibling.gradient is Gradient.CARRIES and sibling.key in beneath for sibling in dead.siblings)
 
 
 def _gates(dead: DeadTerm, culprit: Value) -> bool:

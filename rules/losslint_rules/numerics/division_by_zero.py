@@ -42,8 +42,8 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls, zero_path
 from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.guards import chain, closure
+from losslint.semantics.selections import selected_by
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.subscripts import selected_by
 from losslint.semantics.values import Certainty, DType, Gradient, Reduced, Role, Value
 
 RULE = Rule(code="LL206", name="division-by-zero", severity=Severity.WARNING, confirmed_by=("degenerate",))
@@ -96,6 +96,8 @@ def mean_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     if selection is None:
         return
     mask = next((each for each in selection.origin.operands[1:] if each.dtype is DType.BOOL), selection)
+    if mask.dtype is DType.BOOL and mask.zero is None:
+        return
     asked = [each for each in ancestors([mask]) if each.key in closure(mask)]
     if op.is_guarded([selection, *asked]) or mask.gradient is Gradient.CARRIES:
         return

@@ -37,6 +37,7 @@ from collections.abc import Iterator
 from losslint.diagnostic import Applicability, Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op
+from losslint.semantics.intervals import contains_zero
 from losslint.semantics.spelling import excerpt, parenthesised, respell
 from losslint_rules.numerics.log_space import StableForm, stable_form
 
@@ -47,6 +48,8 @@ RULE = Rule(code="LL203", name="log-of-sigmoid", severity=Severity.ERROR, confir
 def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report log(sigmoid(x)) and log(1 - sigmoid(x))."""
     form = stable_form(op.operands[0])
+    if not contains_zero(op.operands[0].interval):
+        return  # its argument is bounded: nothing underflows
     if form is not None and form.function == "logsigmoid" and graph.matters(op.value):
         yield _finding(op, graph, form)
 

@@ -37,6 +37,7 @@ from collections.abc import Iterator
 from losslint.diagnostic import Applicability, Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op
+from losslint.semantics.intervals import contains_zero
 from losslint.semantics.spelling import excerpt, parenthesised, respell
 from losslint_rules.numerics.log_space import StableForm, stable_form
 
@@ -47,6 +48,8 @@ RULE = Rule(code="LL202", name="log-of-softmax", severity=Severity.ERROR, confir
 def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report a log whose operand is a softmax, directly or through selections."""
     form = stable_form(op.operands[0])
+    if not contains_zero(op.operands[0].interval):
+        return  # its argument is bounded: nothing underflows
     if form is None or form.function != "log_softmax" or not graph.matters(op.value):
         return
     made = form.made.origin.site

@@ -68,7 +68,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     zero = operand.zero
     if zero is None or not graph.matters(op.value) or stable_form(operand) is not None:
         return
-    if op.is_guarded(chain(operand)):
+    if op.is_guarded(chain(operand)) or _clamped_afterwards(op, graph):
         return
     yield RULE.finding(
         op.site,
@@ -77,3 +77,10 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         severity=_SEVERITY[zero.certainty],
         evidence=with_calls(op, zero_path(operand)),
     )
+
+
+def _clamped_afterwards(op: Op, graph: Graph) -> bool:
+    """`F.relu(x).log().clamp(min=-100)`: finite, and the ReLU's own backward masks the gradient where it is 0."""
+    uses = [each for each in graph.ops if any(value.key == op.value.key for value in each.operands)]
+    bounded = bool(uses) and all(each.name in ("clamp", "clamp_min") for each in uses)
+    return bounded and op.operands[0].origin.name in ("relu", "relu6")

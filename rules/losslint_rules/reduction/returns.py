@@ -18,6 +18,7 @@ _PER_ELEMENT = re.compile(
     r"none|per.?(sample|element|pixel|example|instance|item)|element.?wise|pixel.?wise|unreduced|_map|matrix|\(N,?\)",
     re.IGNORECASE,
 )
+_SELF_OPTION = re.compile(r"self\.\w*(reduc|average|aggregat)", re.IGNORECASE)
 _HARMLESS_DECORATORS = (
     "staticmethod",
     "classmethod",
@@ -38,9 +39,24 @@ def is_scalar(value: Value) -> bool:
 
 def has_elements(value: Value) -> bool:
     """Whether a returned value is proven to hold one number an element of an input, or a sample."""
-    if value.kind not in (Kind.TENSOR, Kind.UNKNOWN) or value.rank == 0:
+    if value.kind not in (Kind.TENSOR, Kind.UNKNOWN) or value.rank == 0 or _only_statistics(value):
         return False
     return value.reduction.kind in (Reduced.NONE, Reduced.PARTIAL)
+
+
+def _only_statistics(value: Value) -> bool:
+    """Whether all that is elementwise in a value is a mean or a variance, which may be one number for the whole batch."""
+    names: set[str] = set()
+    pending, seen = [value], 0
+    while pending and seen < 200:
+        current = pending.pop()
+        seen += 1
+        if current.reduction.kind not in (Reduced.NONE, Reduced.PARTIAL):
+            continue
+        if current.origin.name == "parameter":
+            names.add(current.origin.label.replace("_", ""))
+        pending.extend(current.origin.operands)
+    return bool(names) and names <= {"mu", "logvar", "var", "sigma"}
 
 
 def alternatives(graph: Graph) -> list[tuple[Value, bool]]:
@@ -64,6 +80,8 @@ def leaves_reduction_open(graph: Graph) -> bool:
     if constructor is not None:
         names += _parameter_names(constructor)
     if function.params.star_kwarg is not None or any(_OPTION.search(name) for name in names):
+        return True
+    if _SELF_OPTION.search(graph.unit.code(function)):
         return True
     if any(not _is_harmless(decorator) for decorator in function.decorators):
         return True
