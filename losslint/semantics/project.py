@@ -20,6 +20,7 @@ MAX_HOPS = 24
 MAX_ANCESTORS = 64
 MAX_PARENTS = 4
 SOURCE_FOLDERS = ("", "src", "lib")
+INSTALLED = ("site-packages", "dist-packages")
 ROOT_MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
 
 
@@ -81,10 +82,18 @@ class Project:
             folder = folder.parent
         key = (dotted, min(level, 1), folder)
         if key not in self._modules:
-            folders = (folder,) if level else self._search_folders(folder)
             parts = dotted.split(".") if dotted else []
+            folders = (folder,) if level else self._own_folders(folder, parts)
             self._modules[key] = next((found for each in folders if (found := self._file(each, parts))), None)
         return _like(importer, self._modules[key])
+
+    def _own_folders(self, folder: Path, parts: list[str]) -> tuple[Path, ...]:
+        """Where an import may lead to within the project: of what is installed beside a package only itself is its own."""
+        return tuple(
+            each
+            for each in self._search_folders(folder)
+            if each.name not in INSTALLED or (parts and folder.is_relative_to(each / parts[0]))
+        )
 
     def _file(self, folder: Path, parts: list[str]) -> Path | None:
         """The file of a module or package below a folder."""
