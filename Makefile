@@ -32,10 +32,11 @@ test: $(VENV)/.test-installed  ## every check and every test
 docs: $(VENV)/.installed  ## write the rule pages again
 	$(BIN)/python scripts/rule_pages.py
 
-bench: $(VENV)/.installed  ## figures on published packages: finder, precision, speed
+bench: $(VENV)/.installed  ## figures on published packages: finder, precision, speed, probe
 	$(BIN)/python benchmarks/finder.py
 	$(BIN)/python benchmarks/precision.py
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/probe.py
 
 clean:
 	rm -rf $(VENV)

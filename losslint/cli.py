@@ -7,20 +7,26 @@ import difflib
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from losslint import __version__, registry
-from losslint.diagnostic import Severity
+from losslint.diagnostic import Diagnostic, Severity
 from losslint.files import DEFAULT_EXCLUDES, NoSuchPath, find_files
 from losslint.repair import Repair, repair
 from losslint.runner import Checked, Report, Request, check_each, report
 from losslint.settings import BadSettings, Settings, find_settings, read_settings
 
+if TYPE_CHECKING:
+    from losslint.measurements import Measurements
+    from losslint.probe.session import Choices
+
 FORMATS = ("full", "concise", "json", "github", "sarif")
 FAIL_ON = ("info", "warning", "error", "never")
+DEVICES = ("pretend", "cuda", "cpu")
 
 
 class Nearest(click.Group):
@@ -49,6 +55,21 @@ def fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
+def _run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of everything that runs losses."""
+    folder = click.Path(path_type=Path, file_okay=False)
+    options = (
+        click.option("--python", metavar="PATH", help="Python or environment to run in (default the project's .venv)."),
+        click.option("--device", type=click.Choice(DEVICES), default="pretend", help="Default a pretend GPU."),
+        click.option("--reproducers", type=folder, metavar="DIR", help="Write a script for each finding of a run."),
+        click.option("--timeout", type=click.FloatRange(min=1), metavar="SECONDS", help="For one loss (default 30)."),
+        click.option("--jobs", "-j", type=click.IntRange(min=1), help="Losses to run at a time (default 1 a core)."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @cli.command(name="check")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--select", multiple=True, metavar="CODES", help="Rules to run: codes, prefixes (LL2), names or ALL.")
@@ -72,6 +93,8 @@ def fail(message: str) -> NoReturn:
 @click.option("--stdin-filename", metavar="PATH", help="The name of what `-` reads.")
 @click.option("--quiet", "-q", is_flag=True, help="Print findings only, no summary.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Default auto.")
+@click.option("--probe", is_flag=True, help="Also run the losses, and say which findings a run confirms.")
+@_run_options
 def check(paths: tuple[Path, ...], **options: Any) -> None:
     """Lint the losses in files and folders (default: the current folder)."""
     try:
@@ -81,6 +104,8 @@ def check(paths: tuple[Path, ...], **options: Any) -> None:
         fail(str(error))
     except NoSuchPath as error:
         fail(f"{error}: there is no such file or folder")
+    if request.stdin is not None and options["probe"]:
+        fail("--probe runs files, and `-` is none: give it a path")
     if request.stdin is not None and (options["fix"] or options["diff"]):
         _fix_stdin(request, options)
     repaired = _run_repair(request, options) if options["fix"] or options["diff"] else None
@@ -90,6 +115,8 @@ def check(paths: tuple[Path, ...], **options: Any) -> None:
         click.echo(f"Would fix {repaired.fixed} finding{'s' * (repaired.fixed != 1)}.", err=True)
         sys.exit(1 if repaired.fixed and not options["exit_zero"] else 0)
     found = repaired.report if repaired is not None else _collect(request, options)
+    if options["probe"]:
+        found = _with_runs(found, request, options)
     _show(found, settings, options)
     if repaired is not None:
         _complain(repaired)
@@ -110,14 +137,18 @@ def _split(values: tuple[str, ...]) -> list[str]:
     return [code.strip() for value in values for code in value.split(",") if code.strip()]
 
 
-def _request(paths: tuple[Path, ...], settings: Settings, root: Path, options: dict[str, Any]) -> Request:
+def _selected(settings: Settings, options: dict[str, Any]) -> tuple[str, ...]:
     chosen = _split(options["select"]) or settings.select
     ignored = [*_split(options["ignore"]), *(settings.ignore if not options["select"] else ())]
     added = [*_split(options["extend_select"]), *settings.extend_select]
-    selected = registry.select(chosen, ignored, added, options["preview"] or settings.preview)
     for codes in settings.per_file_ignores.values():
         for code in codes:
             registry.matching(code)
+    return registry.select(chosen, ignored, added, options["preview"] or settings.preview)
+
+
+def _request(paths: tuple[Path, ...], settings: Settings, root: Path, options: dict[str, Any]) -> Request:
+    selected = _selected(settings, options)
     excluded = [*(settings.exclude or DEFAULT_EXCLUDES), *settings.extend_exclude]
     stdin = None
     if Path("-") in paths:
@@ -216,11 +247,108 @@ def _write(text: str, options: dict[str, Any]) -> None:
 
 
 def _exit_code(found: Report, settings: Settings, options: dict[str, Any]) -> int:
+    return _status(found.diagnostics, settings, options)
+
+
+def _status(diagnostics: tuple[Diagnostic, ...], settings: Settings, options: dict[str, Any]) -> int:
     threshold = options["fail_on"] or settings.fail_on
     if options["exit_zero"] or threshold == "never":
         return 0
     bar = Severity(threshold)
-    return int(any(each.severity.rank >= bar.rank for each in found.diagnostics))
+    return int(any(each.severity.rank >= bar.rank for each in diagnostics))
+
+
+def _with_runs(found: Report, request: Request, options: dict[str, Any]) -> Report:
+    from losslint.probe.sandbox import NoWorker
+    from losslint.probe.session import check_with_runs
+
+    try:
+        with_runs = check_with_runs(found, request, _choices(options), _progress(options))
+    except NoWorker as error:
+        fail(str(error))
+    finally:
+        _end_progress(options)
+    _write_reproducers(with_runs.diagnostics, options)
+    return with_runs
+
+
+@cli.command(name="probe")
+@click.argument("targets", nargs=-1)
+@click.option("--select", multiple=True, metavar="CODES", help="Rules to ask: codes, prefixes (LL2), names or ALL.")
+@click.option("--ignore", multiple=True, metavar="CODES", help="Rules not to ask.")
+@click.option("--extend-select", multiple=True, metavar="CODES", help="Rules to ask besides the selected ones.")
+@click.option("--preview", is_flag=True, help="Ask preview rules too.")
+@click.option(
+    "--output-format", type=click.Choice(["text", "json"]), default="text", help="How to report (default text)."
+)
+@click.option(
+    "--output-file", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write the report to a file."
+)
+@click.option("--fail-on", type=click.Choice(FAIL_ON), help="Exit with 1 from this severity on (default warning).")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever is found.")
+@click.option("--config", type=click.Path(path_type=Path), help="A losslint.toml or pyproject.toml to use.")
+@click.option("--isolated", is_flag=True, help="Ignore all configuration files.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Default auto.")
+@_run_options
+def probe(targets: tuple[str, ...], **options: Any) -> None:
+    """Run losses on dummy inputs and show what goes wrong.
+
+    TARGETS are files, folders, `package.module` or `package.module:Name` (default: the current folder).
+    """
+    from losslint.files import NoSuchPath
+    from losslint.probe.sandbox import NoWorker
+    from losslint.probe.session import probe as run_probe
+    from losslint.probe.targets import BadTarget
+    from losslint.reporters import probe_json, probe_text
+
+    try:
+        paths = tuple(path for each in targets if (path := Path(each.partition(":")[0])).exists())
+        settings, root = _settings(paths, {**options, "stdin_filename": None})
+        selected = _selected(settings, options)
+        found, _ = run_probe(targets, Request((), settings, selected, root), _choices(options), _progress(options))
+    except (BadSettings, registry.UnknownRule, registry.BrokenPack, NoWorker, BadTarget) as error:
+        fail(str(error))
+    except NoSuchPath as error:
+        fail(f"{error}: there is no such file, folder or module")
+    finally:
+        _end_progress(options)
+    _write_reproducers(found.diagnostics, options)
+    is_json = options["output_format"] == "json"
+    _write(probe_json.render(found) if is_json else probe_text.render(found, _wants_color(options)), options)
+    sys.exit(130 if found.interrupted else _status(found.diagnostics, settings, options))
+
+
+def _choices(options: dict[str, Any]) -> Choices:
+    from losslint.probe.session import Choices
+
+    return Choices(options["python"], options["device"], options["timeout"], options["jobs"])
+
+
+def _progress(options: dict[str, Any]) -> Callable[[Measurements, int], None]:
+    """Says on a terminal which loss is done."""
+    if options["quiet"] or not sys.stderr.isatty():
+        return lambda measurements, count: None
+    return lambda measurements, count: click.echo(
+        f"\r\033[K{count} run: {measurements.target[:60]}", nl=False, err=True
+    )
+
+
+def _end_progress(options: dict[str, Any]) -> None:
+    if not options["quiet"] and sys.stderr.isatty():
+        click.echo("\r\033[K", nl=False, err=True)
+
+
+def _write_reproducers(diagnostics: tuple[Diagnostic, ...], options: dict[str, Any]) -> None:
+    from losslint.probe.session import write_reproducers
+
+    if options["reproducers"] is None:
+        return
+    try:
+        written = write_reproducers(diagnostics, options["reproducers"])
+    except OSError as error:
+        fail(f"{options['reproducers']}: cannot be written: {error.strerror}")
+    click.echo(f"{len(written)} script{'s' * (len(written) != 1)} in {options['reproducers']}.", err=True)
 
 
 @cli.command(name="rule")

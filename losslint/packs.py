@@ -20,7 +20,8 @@ class RuleInfo:
     """What is known of a rule without importing it.
 
     `title` is the first line of its file's docstring and `page` the rest; `module` is what to import for it (empty
-    for losslint's own diagnostics) and `pack` the package it came with.
+    for losslint's own diagnostics) and `pack` the package it came with. `in_source` and `in_run` say whether it looks at
+    code, and whether at measurements.
     """
 
     code: str
@@ -32,6 +33,8 @@ class RuleInfo:
     page: str
     module: str
     pack: str
+    in_source: bool = True
+    in_run: bool = False
 
     @property
     def url(self) -> str:
@@ -94,7 +97,32 @@ def _read_rule(pack: str, folder: Path, path: Path) -> RuleInfo | None:
     if not title:
         raise BrokenPack(pack, str(path), "it has no docstring, so the rule has no page")
     module = ".".join((pack, *path.relative_to(folder).with_suffix("").parts)).removesuffix(".__init__")
-    return RuleInfo(code, name, severity, preview, _offers_fix(tree), title, page.strip(), module, pack)
+    handlers = _handlers(tree)
+    in_source, in_run = bool(handlers & {"on_op", "on_graph"}), "on_probe" in handlers
+    return RuleInfo(
+        code,
+        name,
+        severity,
+        preview,
+        _offers_fix(tree),
+        title,
+        page.strip(),
+        module,
+        pack,
+        in_source or not in_run,
+        in_run,
+    )
+
+
+def _handlers(tree: ast.Module) -> set[str]:
+    """How the functions of a rule file are registered: on_op, on_graph, on_probe."""
+    found = set()
+    for statement in tree.body:
+        for decorator in getattr(statement, "decorator_list", ()):
+            inner = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if isinstance(inner, ast.Attribute):
+                found.add(inner.attr)
+    return found
 
 
 def _rule_call(tree: ast.Module) -> ast.Call | None:

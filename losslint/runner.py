@@ -154,7 +154,9 @@ def _lint(source: Source, losses: tuple[Loss, ...], request: Request, workspace:
 
     selected = selected_for(source.filename, request)
     linted = lint_source(source, losses, registry.load(selected), workspace.library)
-    kept = suppress(source, linted.diagnostics, selected, registry.index())
+    # What only a run can find was not looked for, so a comment that silences it is not unused.
+    looked_for = tuple(code for code in selected if registry.index()[code].in_source)
+    kept = suppress(source, linted.diagnostics, looked_for, registry.index())
     kept = tuple(each for each in kept if each.code in selected)
     return Checked(kept, linted.sources if kept else {}, len(losses))
 

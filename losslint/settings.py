@@ -17,12 +17,19 @@ else:
     import tomli as tomllib
 
 
+class ProbeExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How one loss is run: `inputs` is the text of its arguments, `construct` an expression that makes it."""
+
+    inputs: str
+    construct: str = ""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """What a project asks for. `root` is the folder of the file, or None without one.
 
     `select`: rules to run (default all but preview). `per-file-ignores`: gitignore pattern to codes. `exclude`:
     gitignore patterns besides the usual folders. `loss-names`: extra names of losses, `*` allowed. `fail-on`: the
-    severity from which a run fails, default warning.
+    severity from which a run fails, default warning. `probe`: examples by "package.module:Name" or "Name".
     """
 
     select: tuple[str, ...] | None = None
@@ -35,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     preview: bool = False
     fail_on: str = "warning"
     output_format: str = "full"
+    probe: dict[str, ProbeExample] = {}
 
 
 class BadSettings(Exception):

@@ -15,7 +15,8 @@ def pages() -> dict[str, str]:
     found = {}
     rows = []
     for info in registry.index().values():
-        traits = [info.severity.value, "preview" if info.preview else "", "has a fix" if info.fixable else ""]
+        seen = "" if not info.in_run else "found in runs too" if info.in_source else "found in runs only"
+        traits = [info.severity.value, "preview" if info.preview else "", "has a fix" if info.fixable else "", seen]
         line = ", ".join(trait for trait in traits if trait)
         found[f"{info.name}.md"] = f"# {info.code} {info.name}\n\n**{info.title}** ({line})\n\n{info.page.strip()}\n"
         rows.append(f"| {info.code} | [{info.name}]({info.name}.md) | {info.severity.value} | {info.title} |")

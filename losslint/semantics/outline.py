@@ -47,6 +47,11 @@ class Outline:
     classes: tuple[ClassSite, ...]
     functions: tuple[FunctionSite, ...]
 
+    @property
+    def sites(self) -> tuple[ClassSite | FunctionSite, ...]:
+        """All of them."""
+        return (*self.classes, *self.functions)
+
     def class_named(self, name: str) -> ClassSite | None:
         """The class of this simple or qualified name."""
         return next((each for each in self.classes if name in (each.qualname, each.node.name)), None)

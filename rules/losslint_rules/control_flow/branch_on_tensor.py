@@ -43,14 +43,20 @@ from collections.abc import Iterator
 import libcst as cst
 
 from losslint.diagnostic import Applicability, Severity
-from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
+from losslint.rule import Finding, Precondition, Replacement, Rewrite, Rule, Step, with_calls
 from losslint.semantics.graph import BRANCH, Graph, Op
 from losslint.semantics.guards import COMPARISONS
 from losslint.semantics.spelling import excerpt, without_parentheses
 from losslint.semantics.terms import carries_from_input
 from losslint.semantics.values import Value
 
-RULE = Rule(code="LL801", name="branch-on-tensor", severity=Severity.WARNING, confirmed_by=("trace", "compile"))
+RULE = Rule(
+    code="LL801",
+    name="branch-on-tensor",
+    severity=Severity.WARNING,
+    confirmed_by=("trace",),
+    precondition=Precondition.TRACED,
+)
 
 _QUESTIONS = frozenset({"any", "all", "isnan", "isfinite", "isinf", "equal", "allclose", "item", "bool", "int"})
 _COUNTS = frozenset({"sum", "count_nonzero", "numel", "item", "len", "int", "float", "max", "min", "amax", "amin"})

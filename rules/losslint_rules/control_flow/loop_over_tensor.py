@@ -38,13 +38,19 @@ from collections.abc import Iterator
 import libcst as cst
 
 from losslint.diagnostic import Severity
-from losslint.rule import Finding, Rule, Step, with_calls
+from losslint.rule import Finding, Precondition, Rule, Step, with_calls
 from losslint.semantics.graph import BRANCH, LOOP, Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import carries_from_input
 from losslint.semantics.values import Gradient
 
-RULE = Rule(code="LL802", name="loop-over-tensor", severity=Severity.WARNING, confirmed_by=("trace",))
+RULE = Rule(
+    code="LL802",
+    name="loop-over-tensor",
+    severity=Severity.WARNING,
+    confirmed_by=("trace",),
+    precondition=Precondition.TRACED,
+)
 
 _RAGGED = frozenset({"nonzero", "masked_select", "unique", "argwhere", "unique_consecutive", BRANCH, LOOP})
 

@@ -35,13 +35,20 @@ import re
 from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
-from losslint.rule import Finding, Rule, Step
+from losslint.measurements import Measurements
+from losslint.rule import Finding, Precondition, Rule, RunFinding, Step, Symptom
 from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import DeadTerm, dead_terms, returned_values
 from losslint.semantics.values import Gradient, Value
 
-RULE = Rule(code="LL102", name="no-gradient-path", severity=Severity.ERROR, confirmed_by=("reach",))
+RULE = Rule(
+    code="LL102",
+    name="no-gradient-path",
+    severity=Severity.ERROR,
+    confirmed_by=("dead_gradient",),
+    precondition=Precondition.GRADIENT,
+)
 
 _MEASURES = frozenset("eval evaluate evaluation valid validate validation val test estimate measure monitor".split())
 _REPORTED_ELSEWHERE = frozenset(
@@ -100,4 +107,19 @@ def _finding(dead: DeadTerm) -> Finding:
         dead.returned.site,
         f"no gradient reaches any prediction: everything returned here {why} (`{excerpt(cut)}`)",
         evidence=steps,
+    )
+
+
+@RULE.on_probe
+def in_run(m: Measurements) -> Iterator[RunFinding]:
+    """Report a value that depends on its inputs and of which no graph leads to any of them."""
+    found = m.dead_gradient
+    if found is None or found.alive or not found.cut or set(found.cut) != set(found.dead) or m.construction is None:
+        return
+    yield RULE.run_finding(
+        f"no gradient reaches {', '.join(found.cut)}: the value depends on it, and no graph leads there",
+        Symptom.NO_GRADIENT,
+        m.construction.confidence,
+        severity=Severity.ERROR if m.construction.confidence >= 0.75 else Severity.WARNING,
+        names=found.cut,
     )

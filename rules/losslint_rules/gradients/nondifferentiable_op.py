@@ -41,7 +41,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
-from losslint.rule import Finding, Rule, Step
+from losslint.measurements import Measurements
+from losslint.rule import Finding, Rule, RunFinding, Step, Symptom
 from losslint.semantics.graph import Graph, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import DeadTerm, comes_from_prediction, dead_terms, inputs
@@ -51,7 +52,7 @@ RULE = Rule(
     code="LL101",
     name="nondifferentiable-op",
     severity=Severity.ERROR,
-    confirmed_by=("reach", "dead_gradient"),
+    confirmed_by=("dead_gradient",),
 )
 
 INSTEAD = {
@@ -144,3 +145,18 @@ def _finding(dead: DeadTerm, culprit: Value) -> Finding:
 
 def _operator(culprit: Value) -> str:
     return culprit.origin.label if culprit.origin.name == "compared" else culprit.origin.name
+
+
+@RULE.on_probe
+def in_run(m: Measurements) -> Iterator[RunFinding]:
+    """Report a value that depends on its inputs while its gradient is zero at every generic point."""
+    found = m.dead_gradient
+    if found is None or found.alive or not found.dead or found.cut or m.construction is None:
+        return
+    yield RULE.run_finding(
+        f"the gradient of {', '.join(found.dead)} is zero at every point tried, although the value depends on it",
+        Symptom.DEAD_GRADIENT,
+        m.construction.confidence,
+        severity=Severity.ERROR if m.construction.confidence >= 0.75 else Severity.WARNING,
+        names=found.dead,
+    )

@@ -43,7 +43,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import dead_terms, inputs, returned_values, terms
 from losslint.semantics.values import Gradient, Value
 
-RULE = Rule(code="LL103", name="rewrapped-tensor", severity=Severity.ERROR, confirmed_by=("reach",))
+RULE = Rule(code="LL103", name="rewrapped-tensor", severity=Severity.ERROR, confirmed_by=("dead_gradient",))
 
 
 @RULE.on_graph

@@ -39,20 +39,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
-from losslint.rule import Finding, Rule, Step, with_calls, zero_path
+from losslint.measurements import Measurements
+from losslint.rule import Finding, Precondition, Rule, RunFinding, Step, with_calls, zero_path
 from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.guards import chain, closure
 from losslint.semantics.selections import selected_by
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Certainty, DType, Gradient, Reduced, Role, Value
+from losslint_rules.runs import findings
 
-RULE = Rule(code="LL206", name="division-by-zero", severity=Severity.WARNING, confirmed_by=("degenerate",))
+RULE = Rule(
+    code="LL206",
+    name="division-by-zero",
+    severity=Severity.WARNING,
+    confirmed_by=("degenerate", "saturation"),
+    precondition=Precondition.ZERO,
+)
 
 _SEVERITY = {
     Certainty.PROVEN: Severity.WARNING,
     Certainty.LIKELY: Severity.WARNING,
     Certainty.POSSIBLE: Severity.INFO,
 }
+
+
+_IN_RUN = frozenset({"div", "reciprocal", "true_divide", "mean"})
 
 
 @RULE.on_op("div")
@@ -114,3 +125,9 @@ def mean_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 def _cancels(dividend: Value, divisor: Value) -> bool:
     """`x / x.detach()` scales by 1; nothing new can go wrong in it that is not wrong in x."""
     return divisor.origin.name == "detach" and divisor.origin.operands[0].key == dividend.key
+
+
+@RULE.on_probe
+def in_run(m: Measurements) -> Iterator[RunFinding]:
+    """Report what a run showed at such an operator."""
+    return findings(RULE, m, _IN_RUN, "a denominator is 0")

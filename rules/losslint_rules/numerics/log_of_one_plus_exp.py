@@ -33,13 +33,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from losslint.diagnostic import Applicability, Severity
-from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
+from losslint.rule import Finding, Precondition, Replacement, Rewrite, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt, respell
 from losslint.semantics.values import Value
 from losslint_rules.numerics.log_space import exp_plus_one
 
-RULE = Rule(code="LL204", name="log-of-one-plus-exp", severity=Severity.ERROR, confirmed_by=("saturation",))
+RULE = Rule(
+    code="LL204",
+    name="log-of-one-plus-exp",
+    severity=Severity.ERROR,
+    confirmed_by=("saturation",),
+    precondition=Precondition.MAGNITUDE,
+)
 
 
 @RULE.on_op("log")

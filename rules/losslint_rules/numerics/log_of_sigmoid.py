@@ -35,13 +35,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from losslint.diagnostic import Applicability, Severity
-from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
+from losslint.rule import Finding, Precondition, Replacement, Rewrite, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.intervals import contains_zero
 from losslint.semantics.spelling import excerpt, parenthesised, respell
 from losslint_rules.numerics.log_space import StableForm, stable_form
 
-RULE = Rule(code="LL203", name="log-of-sigmoid", severity=Severity.ERROR, confirmed_by=("saturation",))
+RULE = Rule(
+    code="LL203",
+    name="log-of-sigmoid",
+    severity=Severity.ERROR,
+    confirmed_by=("saturation",),
+    precondition=Precondition.ZERO,
+)
 
 
 @RULE.on_op("log")

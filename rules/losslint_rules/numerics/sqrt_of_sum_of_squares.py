@@ -35,12 +35,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from losslint.diagnostic import Applicability, Severity
-from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
+from losslint.measurements import Measurements
+from losslint.rule import Finding, Precondition, Replacement, Rewrite, Rule, RunFinding, Step, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt, respell
 from losslint.semantics.values import DType, Gradient, Value
+from losslint_rules.runs import findings
 
-RULE = Rule(code="LL205", name="sqrt-of-sum-of-squares", severity=Severity.WARNING, confirmed_by=("degenerate",))
+RULE = Rule(
+    code="LL205",
+    name="sqrt-of-sum-of-squares",
+    severity=Severity.WARNING,
+    confirmed_by=("degenerate", "saturation"),
+    precondition=Precondition.ZERO,
+)
+
+
+_IN_RUN = frozenset({"sqrt", "rsqrt"})
 
 
 @RULE.on_op("sqrt")
@@ -99,3 +110,9 @@ def _rewrite(op: Op, graph: Graph, total: Value, base: Value) -> Rewrite | None:
             written.append(f"{name}={text}")
     content = f"{function}({', '.join(written)})"
     return Rewrite(Applicability.SAFE, f"use `{content}`", (Replacement(op.site, content),))
+
+
+@RULE.on_probe
+def in_run(m: Measurements) -> Iterator[RunFinding]:
+    """Report what a run showed at such an operator."""
+    return findings(RULE, m, _IN_RUN, "the slope of a root at 0 is infinite")

@@ -45,20 +45,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
-from losslint.rule import Finding, Rule, with_calls, zero_path
+from losslint.measurements import Measurements
+from losslint.rule import Finding, Precondition, Rule, RunFinding, with_calls, zero_path
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.guards import chain
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Certainty
 from losslint_rules.numerics.log_space import stable_form
+from losslint_rules.runs import findings
 
-RULE = Rule(code="LL201", name="unguarded-log", severity=Severity.ERROR, confirmed_by=("saturation", "degenerate"))
+RULE = Rule(
+    code="LL201",
+    name="unguarded-log",
+    severity=Severity.ERROR,
+    confirmed_by=("saturation", "degenerate"),
+    precondition=Precondition.ZERO,
+)
 
 _SEVERITY = {
     Certainty.PROVEN: Severity.ERROR,
     Certainty.LIKELY: Severity.WARNING,
     Certainty.POSSIBLE: Severity.INFO,
 }
+
+
+_IN_RUN = frozenset({"log", "log2", "log10", "log1p"})
 
 
 @RULE.on_op("log", "log2", "log10")
@@ -84,3 +95,9 @@ def _clamped_afterwards(op: Op, graph: Graph) -> bool:
     uses = [each for each in graph.ops if any(value.key == op.value.key for value in each.operands)]
     bounded = bool(uses) and all(each.name in ("clamp", "clamp_min") for each in uses)
     return bounded and op.operands[0].origin.name in ("relu", "relu6")
+
+
+@RULE.on_probe
+def in_run(m: Measurements) -> Iterator[RunFinding]:
+    """Report what a run showed at such an operator."""
+    return findings(RULE, m, _IN_RUN, "a log meets a value outside of its domain")

@@ -36,12 +36,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
-from losslint.rule import Finding, Rule, Step, with_calls
+from losslint.rule import Finding, Precondition, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.intervals import float32
 from losslint.semantics.values import DType, Value
 
-RULE = Rule(code="LL207", name="vanishing-eps", severity=Severity.WARNING, confirmed_by=("saturation", "half"))
+RULE = Rule(
+    code="LL207",
+    name="vanishing-eps",
+    severity=Severity.WARNING,
+    confirmed_by=("saturation", "half"),
+    precondition=Precondition.MAGNITUDE,
+)
 
 
 @RULE.on_op("clamp", "clamp_max", "minimum")

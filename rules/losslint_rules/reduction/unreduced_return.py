@@ -41,7 +41,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from losslint.diagnostic import Applicability, Severity
-from losslint.rule import Finding, Replacement, Rewrite, Rule, Step
+from losslint.rule import Finding, Precondition, Replacement, Rewrite, Rule, Step
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt, parenthesised
 from losslint.semantics.values import Kind
@@ -52,7 +52,13 @@ from losslint_rules.reduction.returns import (
     leaves_reduction_open,
 )
 
-RULE = Rule(code="LL301", name="unreduced-return", severity=Severity.WARNING, confirmed_by=("forward",))
+RULE = Rule(
+    code="LL301",
+    name="unreduced-return",
+    severity=Severity.WARNING,
+    confirmed_by=("unreduced",),
+    precondition=Precondition.RESULT,
+)
 
 
 @RULE.on_graph

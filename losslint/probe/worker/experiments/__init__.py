@@ -1,0 +1,1 @@
+"""One experiment a file: `measure(case)` returns plain data, ready for JSON."""

@@ -1,0 +1,131 @@
+"""What to try for the tensors of a loss: what its docstring says, then what losses like it take, then containers of it."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from .declared_shapes import Declared, declared
+from .families import candidates
+from .parameters import Parameters
+from .roles import role_of, says
+from .specs import Spec
+
+Proposal = tuple[tuple[Spec, ...], str, float]
+
+
+def proposals(parameters: Parameters, docstrings: list[str], function: Callable[..., Any]) -> Iterator[Proposal]:
+    """Specs for the tensor parameters, with where they come from and how sure that is."""
+    names = parameters.tensors
+    documented = {each.name: each for each in declared(names, docstrings, parameters.annotations) if each.name in names}
+    yield from _documented(names, documented)
+    typed = {name: each.kind for name, each in documented.items() if each.kind}
+    for specs in candidates(names):
+        sure = 0.6 if all(role_of(name) != "other" for name in names) else 0.4
+        yield (
+            tuple(_as_documented(spec, typed.get(name)) for name, spec in zip(names, specs, strict=True)),
+            "family",
+            sure,
+        )
+    yield from _containers(names, parameters, function)
+
+
+def _documented(names: tuple[str, ...], documented: dict[str, Declared]) -> Iterator[Proposal]:
+    """Combinations of the documented shapes; a parameter nothing is said of takes after the first that has one."""
+    if not any(each.shapes for each in documented.values()):
+        return
+    first = next(each.shapes[0] for each in documented.values() if each.shapes)
+    per_name: list[list[Spec]] = []
+    for name in names:
+        each = documented.get(name)
+        shapes = each.shapes if each is not None and each.shapes else (first,)
+        kinds = _kinds(name, each, len(names))
+        per_name.append([Spec(concrete, kind) for shape in shapes for concrete in _concrete(shape) for kind in kinds])
+    complete = all(name in documented and documented[name].shapes for name in names)
+    for specs in itertools.islice(itertools.product(*per_name), 60):
+        if _consistent(specs):
+            yield specs, "docstring", 0.85 if complete else 0.7
+
+
+def _consistent(specs: tuple[Spec, ...]) -> bool:
+    """Where shapes were filled up freely (`*`), all must be filled up alike."""
+    extents = {len(spec.shape) for spec in specs if "*" in spec.shape}
+    return len(extents) <= 1
+
+
+def _concrete(shape: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """`*` stands for any number of further dimensions: one, none, or two."""
+    if "*" not in shape:
+        return [shape]
+    at = shape.index("*")
+    return [(*shape[:at], *filling, *shape[at + 1 :]) for filling in (("D",), ("H", "W"), ())]
+
+
+def _kinds(name: str, each: Declared | None, count: int) -> tuple[str, ...]:
+    said = each.kind if each is not None else None
+    dtype = each.dtype if each is not None else None
+    rank = len(each.shapes[0]) if each is not None and each.shapes else 2
+    if said == "probability" and role_of(name) == "prediction" and rank > 1:
+        return ("probability", "simplex")
+    if said is not None:
+        return (said,)
+    if dtype == "bool":
+        return ("mask",)
+    if dtype == "int":
+        return ("index", "binary-index")
+    match role_of(name):
+        case "mask":
+            return ("mask", "binary")
+        case "weight":
+            return ("positive",)
+        case "length":
+            return ("length",)
+        case "target" if count > 1:
+            if dtype == "float":
+                return ("binary", "real", "probability")
+            return (
+                ("index", "binary", "real", "probability") if rank != 2 else ("binary", "index", "real", "probability")
+            )
+        case _:
+            if says(name, "image") or (rank >= 4 and says(name, "probability")):
+                return ("image", "real")
+            return ("logits", "probability") if says(name, "logits") else ("real", "probability")
+
+
+def _as_documented(spec: Spec, kind: str | None) -> Spec:
+    return (
+        spec
+        if kind is None or spec.kind in ("index", "mask") or kind in ("index", "mask")
+        else replace(spec, kind=kind)
+    )
+
+
+def _containers(names: tuple[str, ...], parameters: Parameters, function: Callable[..., Any]) -> Iterator[Proposal]:
+    """Lists of tensors, and dicts with the keys the code asks for."""
+    keys = {name: _keys_asked(name, function) for name in names}
+    shapes = (("N", "D"), ("N", "C", "H", "W"), ("N", "3", "H", "W"), ("N", "1", "T"), ("N", "C"))
+    if any(keys.values()):
+        for shape in shapes:
+            yield tuple(Spec(shape, "real", keys=keys[name]) for name in names), "guess", 0.3
+    for shape in shapes:
+        yield tuple(Spec(shape, "real", length=2) for _ in names), "guess", 0.3
+        if len(names) > 1:
+            listed = [Spec(shape, "real", length=2 if _is_list(name, parameters) else 0) for name in names]
+            yield tuple(listed), "guess", 0.3
+
+
+def _is_list(name: str, parameters: Parameters) -> bool:
+    annotation = parameters.annotations.get(name, "").lower()
+    return name.endswith("s") or re.search(r"list|tuple|sequence", annotation) is not None
+
+
+def _keys_asked(name: str, function: Callable[..., Any]) -> tuple[str, ...]:
+    try:
+        source = inspect.getsource(function)
+    except (OSError, TypeError):
+        return ()
+    return tuple(dict.fromkeys(re.findall(rf"\b{re.escape(name)}(?:\[|\.get\()['\"](\w+)['\"]", source)))

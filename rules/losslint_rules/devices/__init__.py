@@ -1,0 +1,1 @@
+"""Hazards of tensors that live on different devices, or in different dtypes."""

@@ -1,0 +1,1 @@
+"""Hazards of what a loss changes or keeps from one step to the next."""
