@@ -56,6 +56,8 @@ def _walk(folder: Path, excluded: pathspec.GitIgnoreSpec, base: Path) -> Iterato
     ignores = list(_ignores_above(folder))
     if _is_ignored(folder, True, ignores):
         ignores = []  # whoever names an ignored folder wants it checked
+    if _is_excluded(folder, excluded, base, is_folder=True):
+        base = Path(os.path.abspath(folder))
     pending: list[tuple[Path, list[tuple[Path, pathspec.GitIgnoreSpec]]]] = [(folder, ignores)]
     while pending:
         current, known = pending.pop()

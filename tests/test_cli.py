@@ -169,6 +169,18 @@ def test_ignored_files_are_skipped_unless_named_and_force_exclude_skips_named_on
     assert run("check", "--force-exclude", str(sample), cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.parametrize("folder", ["site-packages/pkg", ".venv/lib", "mine/inner"])
+def test_an_excluded_folder_that_is_named_is_walked(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "losslint.toml").write_text('extend-exclude = ["mine", "skipped"]\n')
+    for name in (folder, f"{folder}/skipped", f"{folder}/build"):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / name / "a.py").write_text(HAZARD)
+    assert run("check", ".", cwd=tmp_path).returncode == 0
+    done = run("check", folder, "--output-format", "concise", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "skipped" not in done.stdout and "build" not in done.stdout
+
+
 def test_suppression_comments(tmp_path: Path) -> None:
     silenced = HAZARD.replace("mask.sum()\n", "mask.sum()  # losslint: ignore[LL206] -- never empty here\n")
     (tmp_path / "sample.py").write_text(silenced)

@@ -658,7 +658,7 @@ def test_leaves_everything_as_it_was() -> None:
 
 
 def test_reuses_an_instance_that_is_dear_to_make(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("losslint.probe.worker.experiments.gradient_check._DEAR_INSTANCE", -1.0)
+    monkeypatch.setattr("losslint.probe.worker.double_precision._DEAR_INSTANCE", -1.0)
     made: list[Averaged] = []
 
     def make() -> Averaged:

@@ -110,7 +110,8 @@ def inputs_in_words(m: Measurements) -> str:
     """What the loss was given, for people."""
     shown = [f"{each.name} {_shape(each.shape)} {each.kind}" for each in m.inputs if each.shape is not None]
     source = {"family": "guessed after their names", "guess": "guessed", "docstring": "from the docstring"}
-    return f"ran with {', '.join(shown) or 'no tensors'} ({source.get(m.input_source or '', f'from the {m.input_source}')})"
+    told = source.get(m.input_source or "", f"from the {m.input_source}")
+    return f"ran {m.symbol} with {', '.join(shown) or 'no tensors'} ({told})"
 
 
 def _shape(shape: tuple[int, ...] | None) -> str:

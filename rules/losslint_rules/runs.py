@@ -7,7 +7,7 @@ what rests on the value of guessed inputs never counts as an error.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from losslint.diagnostic import Severity
@@ -17,6 +17,7 @@ from losslint.rule import Rule, RunFinding, Symptom
 LARGEST_INPUT = 30.0
 SURE = 0.75
 _EMPTY_BATCH = "an empty batch"
+_UNTOLD = ("real", "value")
 _GRADIENT_POISON = ("equals", "is all zero", "two equal samples")
 
 
@@ -94,6 +95,8 @@ def _of_saturation(m: Measurements, outcome: Outcome, sure: bool) -> Severity:
     is_unit = named is not None and named.kind in ("probability", "simplex", "binary")
     if not sure:
         return Severity.INFO
+    if outcome.value == "nan" and named is not None and named.kind in _UNTOLD:
+        return Severity.WARNING  # a root of a negative number: who wrote it may know the argument never to be one
     # A certain and wrong probability costs infinitely much by definition; a NaN is never right.
     return Severity.WARNING if is_unit and outcome.status == "value" and outcome.value != "nan" else Severity.ERROR
 
@@ -117,12 +120,14 @@ def described(found: NonFinite) -> str:
     return f"{what} {when}"
 
 
-def findings(rule: Rule, m: Measurements, operators: frozenset[str], why: str) -> Iterator[RunFinding]:
+def findings(
+    rule: Rule, m: Measurements, operators: frozenset[str], why: Callable[[NonFinite], str]
+) -> Iterator[RunFinding]:
     """The findings of a rule that answers for these operators; `why` continues the sentence."""
     for each in non_finite(m):
         if each.operator in operators:
             yield rule.run_finding(
-                f"{described(each)}: {why}",
+                f"{described(each)}: {why(each)}",
                 each.symptom,
                 each.confidence,
                 severity=each.severity,

@@ -44,7 +44,9 @@ def _documented(names: tuple[str, ...], documented: dict[str, Declared]) -> Iter
         each = documented.get(name)
         shapes = each.shapes if each is not None and each.shapes else (first,)
         kinds = _kinds(name, each, len(names))
-        per_name.append([Spec(concrete, kind) for shape in shapes for concrete in _concrete(shape) for kind in kinds])
+        is_image = any(says(other, "image") for other in names)
+        concretes = [concrete for shape in shapes for concrete in _concrete(shape, is_image)]
+        per_name.append([Spec(concrete, kind) for concrete in concretes for kind in kinds])
     complete = all(name in documented and documented[name].shapes for name in names)
     for specs in itertools.islice(itertools.product(*per_name), 60):
         if _consistent(specs):
@@ -57,12 +59,15 @@ def _consistent(specs: tuple[Spec, ...]) -> bool:
     return len(extents) <= 1
 
 
-def _concrete(shape: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """`*` stands for any number of further dimensions: one, none, or two."""
+def _concrete(shape: tuple[str, ...], is_image: bool) -> list[tuple[str, ...]]:
+    """`*` stands for any number of further dimensions: two, one, or none. Alone it is any shape, for images that of images."""
+    if shape == ("*",):
+        several = [("N", "D"), ("N", "3", "H", "W"), ("N",)]
+        return sorted(several, key=lambda each: len(each) != 4) if is_image else several
     if "*" not in shape:
         return [shape]
     at = shape.index("*")
-    return [(*shape[:at], *filling, *shape[at + 1 :]) for filling in (("D",), ("H", "W"), ())]
+    return [(*shape[:at], *filling, *shape[at + 1 :]) for filling in (("H", "W"), ("D",), ())]
 
 
 def _kinds(name: str, each: Declared | None, count: int) -> tuple[str, ...]:
@@ -71,6 +76,8 @@ def _kinds(name: str, each: Declared | None, count: int) -> tuple[str, ...]:
     rank = len(each.shapes[0]) if each is not None and each.shapes else 2
     if said == "probability" and role_of(name) == "prediction" and rank > 1:
         return ("probability", "simplex")
+    if said == "binary" and role_of(name) == "prediction":
+        return ("probability", "logits", "real")
     if said is not None:
         return (said,)
     if dtype == "bool":
@@ -91,7 +98,7 @@ def _kinds(name: str, each: Declared | None, count: int) -> tuple[str, ...]:
                 ("index", "binary", "real", "probability") if rank != 2 else ("binary", "index", "real", "probability")
             )
         case _:
-            if says(name, "image") or (rank >= 4 and says(name, "probability")):
+            if says(name, "image") and each is None:
                 return ("image", "real")
             return ("logits", "probability") if says(name, "logits") else ("real", "probability")
 

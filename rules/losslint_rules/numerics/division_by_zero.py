@@ -46,7 +46,7 @@ from losslint.semantics.guards import chain, closure
 from losslint.semantics.selections import selected_by
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Certainty, DType, Gradient, Reduced, Role, Value
-from losslint_rules.runs import findings
+from losslint_rules.runs import NonFinite, findings
 
 RULE = Rule(
     code="LL206",
@@ -130,4 +130,8 @@ def _cancels(dividend: Value, divisor: Value) -> bool:
 @RULE.on_probe
 def in_run(m: Measurements) -> Iterator[RunFinding]:
     """Report what a run showed at such an operator."""
-    return findings(RULE, m, _IN_RUN, "a denominator is 0")
+    return findings(RULE, m, _IN_RUN, _why)
+
+
+def _why(found: NonFinite) -> str:
+    return "a mean of no elements is 0 / 0" if found.operator == "mean" else "a denominator is 0"

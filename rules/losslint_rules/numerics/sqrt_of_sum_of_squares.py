@@ -36,11 +36,11 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Applicability, Severity
 from losslint.measurements import Measurements
-from losslint.rule import Finding, Precondition, Replacement, Rewrite, Rule, RunFinding, Step, with_calls
+from losslint.rule import Finding, Precondition, Replacement, Rewrite, Rule, RunFinding, Step, Symptom, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt, respell
 from losslint.semantics.values import DType, Gradient, Value
-from losslint_rules.runs import findings
+from losslint_rules.runs import NonFinite, findings
 
 RULE = Rule(
     code="LL205",
@@ -115,4 +115,10 @@ def _rewrite(op: Op, graph: Graph, total: Value, base: Value) -> Rewrite | None:
 @RULE.on_probe
 def in_run(m: Measurements) -> Iterator[RunFinding]:
     """Report what a run showed at such an operator."""
-    return findings(RULE, m, _IN_RUN, "the slope of a root at 0 is infinite")
+    return findings(RULE, m, _IN_RUN, _why)
+
+
+def _why(found: NonFinite) -> str:
+    if found.symptom is Symptom.GRADIENT:
+        return "the slope of a root at 0 is infinite"
+    return "a root meets a negative number" if found.outcome.value == "nan" else "a root meets 0 or infinity"

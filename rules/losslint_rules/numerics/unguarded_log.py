@@ -46,13 +46,13 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
 from losslint.measurements import Measurements
-from losslint.rule import Finding, Precondition, Rule, RunFinding, with_calls, zero_path
+from losslint.rule import Finding, Precondition, Rule, RunFinding, Symptom, with_calls, zero_path
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.guards import chain
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Certainty
 from losslint_rules.numerics.log_space import stable_form
-from losslint_rules.runs import findings
+from losslint_rules.runs import NonFinite, findings
 
 RULE = Rule(
     code="LL201",
@@ -100,4 +100,10 @@ def _clamped_afterwards(op: Op, graph: Graph) -> bool:
 @RULE.on_probe
 def in_run(m: Measurements) -> Iterator[RunFinding]:
     """Report what a run showed at such an operator."""
-    return findings(RULE, m, _IN_RUN, "a log meets a value outside of its domain")
+    return findings(RULE, m, _IN_RUN, _why)
+
+
+def _why(found: NonFinite) -> str:
+    if found.symptom is Symptom.GRADIENT:
+        return "the slope of a log at 0 is infinite"
+    return "a log meets 0 or less" if found.outcome.value == "nan" else "a log meets 0"

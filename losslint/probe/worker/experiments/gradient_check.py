@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from ..case import Case, objective, parameters
-from ..stop_gradients import (
-    FunctionCall,
-    FunctionCalls,
-    Recording,
-    StopGradients,
-    backward_differs,
-    backward_line,
-    is_no_derivative_by_intent,
-)
+from ..custom_functions import FunctionCall, FunctionCalls, backward_differs, backward_line, is_no_derivative_by_intent
+from ..directions import Leaf, nearby, tangent
+from ..double_precision import default_type, doubled, instances
+from ..stop_gradients import Recording, StopGradients
 from ..user_lines import Line, raised_at
 
 _POINTS = 3
@@ -35,8 +26,6 @@ _TOLERANCE = 1e-3
 _COTANGENT = 1.75
 """What is fed to the backward pass: any number but 1 shows a backward that ignores what it is given."""
 _ROUNDING = 1e3 * torch.finfo(torch.float64).eps
-_DEAR_INSTANCE = 0.05
-"""Seconds from which on making a new instance for every evaluation is too slow."""
 
 Outcome = Literal["agrees", "differs", "undecided"]
 Offsets = dict[str, Tensor]
@@ -44,15 +33,6 @@ Offsets = dict[str, Tensor]
 
 class _OutOfTime(Exception):
     pass
-
-
-@dataclass(frozen=True)
-class _Leaf:
-    """Something derivatives are taken of: its value (float64) and what its numbers mean (see Argument)."""
-
-    name: str
-    value: Tensor
-    kind: str
 
 
 @dataclass
@@ -71,7 +51,7 @@ class _Point:
     offsets: Offsets
     value: float
     gradients: dict[str, Tensor]
-    leaves: list[_Leaf]
+    leaves: list[Leaf]
     recording: Recording
     calls: dict[int, FunctionCall]
 
@@ -102,7 +82,7 @@ class _Tally:
 
 def measure(case: Case, budget: float = 2.0) -> dict[str, Any]:
     """Compare at three points along six directions each, within a budget of about that many seconds."""
-    with _default_type(torch.float64), warnings.catch_warnings():
+    with default_type(torch.float64), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         check = _Check(case, time.monotonic() + budget)
         try:
@@ -118,10 +98,10 @@ def measure(case: Case, budget: float = 2.0) -> dict[str, Any]:
 
 class _Check:
     def __init__(self, case: Case, deadline: float) -> None:
-        self.case = case.mapped(lambda _, tensor: _double(tensor))
+        self.case = case.mapped(lambda _, tensor: doubled(tensor))
         self.calls = FunctionCalls()
         self._deadline = deadline
-        self._make = _instances(case)
+        self._make = instances(case)
         self._generator = torch.Generator().manual_seed(0)
 
     def measure(self) -> dict[str, Any]:
@@ -143,17 +123,17 @@ class _Check:
         """Steps from the given inputs to the point of that number; none to the first."""
         if not number:
             return {}
-        return {leaf.name: _nearby(leaf, self._normal(leaf.value)) for leaf in self._leaves(base.leaves)}
+        return {leaf.name: nearby(leaf, self._normal(leaf.value)) for leaf in self._leaves(base.leaves)}
 
     def _normal(self, like: Tensor) -> Tensor:
         return torch.randn(like.shape, generator=self._generator, dtype=torch.float64).to(like.device)
 
-    def _leaves(self, leaves: dict[str, Tensor]) -> list[_Leaf]:
+    def _leaves(self, leaves: dict[str, Tensor]) -> list[Leaf]:
         kinds = {each.name: each.kind for each in self.case.arguments}
         found = []
         for name, leaf in leaves.items():
             kind = "real" if name.startswith("self.") else kinds.get(name.partition("[")[0], "real")
-            found.append(_Leaf(name, leaf.detach().clone(), kind))
+            found.append(Leaf(name, leaf.detach().clone(), kind))
         return found
 
     def _run(
@@ -222,7 +202,7 @@ class _Check:
             for j, received in enumerate(call.received if call.cut else []):
                 if received is None or received.shape != call.outputs[j].shape:
                     continue
-                leaf = _Leaf(_output_name(number, j, call), call.outputs[j], "real")
+                leaf = Leaf(_output_name(number, j, call), call.outputs[j], "real")
                 leaves.append(leaf)
                 gradients[leaf.name] = received.double() / _COTANGENT
         if not leaves or not all(bool(each.isfinite().all()) for each in gradients.values()):
@@ -231,7 +211,7 @@ class _Check:
 
     def _along(self, point: _Point, names: list[str]) -> tuple[_Comparison, Offsets]:
         """Compare along one random direction of these leaves."""
-        direction = {leaf.name: _tangent(leaf, self._normal(leaf.value)) for leaf in point.leaves if leaf.name in names}
+        direction = {leaf.name: tangent(leaf, self._normal(leaf.value)) for leaf in point.leaves if leaf.name in names}
         return self._compare(point, direction), direction
 
     def _confirmed(self, point: _Point, names: list[str]) -> tuple[_Comparison, Offsets]:
@@ -368,113 +348,9 @@ def _report(status: str, reason: str, line: Line | None = None, tally: _Tally | 
     }
 
 
-def _tangent(leaf: _Leaf, normal: Tensor) -> Tensor:
-    """A direction that stays in the leaf's domain, of the size of its numbers, from standard normal numbers."""
-    value = leaf.value
-    if leaf.kind in ("probability", "log-probability"):
-        share = value if leaf.kind == "probability" else value.exp()
-        dim = _distribution_dim(share)
-        if dim is not None:
-            centred = normal - (share * normal).sum(dim, keepdim=True)
-            return share * centred if leaf.kind == "probability" else centred
-        return normal * ((share * (1 - share)).clamp_min(0) if leaf.kind == "probability" else value)
-    if leaf.kind == "positive":
-        return normal * value
-    return normal * _size(value)
-
-
-def _size(value: Tensor) -> float:
-    """The root mean square of the numbers; 1 where all are 0."""
-    return (float(value.square().mean().sqrt()) if value.numel() else 0.0) or 1.0
-
-
-def _nearby(leaf: _Leaf, normal: Tensor) -> Tensor:
-    """A small step to another point of the leaf's domain, from standard normal numbers."""
-    value, bounded = leaf.value, normal.clamp(-2, 2)
-    if leaf.kind in ("probability", "log-probability"):
-        share = value if leaf.kind == "probability" else value.exp()
-        dim = _distribution_dim(share)
-        if dim is not None:
-            moved = share * (0.1 * bounded).exp()
-            moved = moved / moved.sum(dim, keepdim=True) * share.sum(dim, keepdim=True)
-            return (moved if leaf.kind == "probability" else moved.log()) - value
-        if leaf.kind == "probability":
-            return 0.2 * bounded * (share * (1 - share)).clamp_min(0)
-    return 0.1 * bounded * (value if leaf.kind in ("positive", "log-probability") else 0.5 * _size(value))
-
-
-def _distribution_dim(share: Tensor) -> int | None:
-    """The dimension, the last or that of classes, along which the numbers sum to 1; None where there is none."""
-    for dim in (-1, 1):
-        if share.dim() > max(dim, 0) and share.shape[dim] > 1:
-            sums = share.sum(dim)
-            if sums.numel() and bool(torch.allclose(sums, torch.ones_like(sums), atol=1e-4)):
-                return dim
-    return None
-
-
-def _instances(case: Case) -> Callable[[], Callable[..., Any]]:
-    """Gives an instance in float64 and in its first state, time and again."""
-
-    def made() -> Callable[..., Any]:
-        loss = case.fresh()
-        owner = getattr(loss, "__self__", loss)
-        if isinstance(owner, torch.nn.Module):
-            owner.double()
-        return loss
-
-    began = time.monotonic()
-    with _default_type(torch.float32):
-        first = made()
-    owner = getattr(first, "__self__", first)
-    if time.monotonic() - began <= _DEAR_INSTANCE or not isinstance(owner, torch.nn.Module):
-
-        def fresh() -> Callable[..., Any]:
-            with _default_type(torch.float32):
-                return made()
-
-        return fresh
-    tensors = {name: each.detach().clone() for name, each in owner.state_dict().items()}
-    plain = [(module, _plain_attributes(module)) for module in owner.modules()]
-
-    def restored() -> Callable[..., Any]:
-        owner.load_state_dict(tensors)
-        for module, attributes in plain:
-            vars(module).update(copy.deepcopy(attributes))
-        return first
-
-    return restored
-
-
-def _plain_attributes(module: torch.nn.Module) -> dict[str, Any]:
-    """What a module keeps beside its parameters, buffers and submodules: counters, averages, lists of such."""
-    kinds = (bool, int, float, str, type(None), Tensor)
-    return {
-        name: copy.deepcopy(value)
-        for name, value in vars(module).items()
-        if not name.startswith("_") and all(isinstance(leaf, kinds) for leaf in pytree.tree_leaves(value))
-    }
-
-
-def _double(tensor: Tensor) -> Tensor:
-    if tensor.is_complex():
-        return tensor.to(torch.complex128)
-    return tensor.double() if tensor.is_floating_point() else tensor
-
-
-def _gradient(found: Tensor | None, leaf: _Leaf) -> Tensor:
+def _gradient(found: Tensor | None, leaf: Leaf) -> Tensor:
     return torch.zeros_like(leaf.value) if found is None else found.detach().to_dense().double() / _COTANGENT
 
 
 def _output_name(number: int, output: int, call: FunctionCall) -> str:
     return f"output {output} of {call.function.__name__} (call {number})"
-
-
-@contextmanager
-def _default_type(wanted: torch.dtype) -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(wanted)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
