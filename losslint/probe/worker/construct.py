@@ -171,6 +171,8 @@ def _choices(parameter: inspect.Parameter, documented: str) -> list[tuple[str, f
     if re.search(r"\bTensor\b", written):
         return [(text, 0.5) for text in _tensors_for(parameter.name)]
     guess = guess_value(parameter.name, written if annotation is not parameter.empty else "")
+    if written.endswith("Module"):
+        return [(text, 0.5) for text in dict.fromkeys((guess, "torch.nn.Identity()", "torch.nn.MSELoss()"))]
     return [(guess, 0.5), *((other, 0.4) for other in _OTHERS if guess == _UNKNOWN)]
 
 

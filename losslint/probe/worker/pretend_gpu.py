@@ -24,6 +24,11 @@ _COPIES = {aten.copy_.default, aten._copy_from.default, aten._to_copy.default, a
 # Kept for the life of the process: a library takes its kernels back when it is collected.
 _REGISTERED: list[torch.library.Library] = []
 _INDEXING = {aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._index_put_impl_.default}
+# Arguments, by position, that CUDA kernels read on the CPU: lengths and places to split at.
+_READ_ON_CPU = {
+    aten._pack_padded_sequence.default: (1,),
+    aten.tensor_split.tensor_indices_or_sections: (1,),
+}
 
 
 class DeviceMismatch(RuntimeError):
@@ -105,6 +110,9 @@ def _refuse_mixture(func: Any, args: Any, kwargs: dict[str, Any]) -> None:
     if func in _INDEXING and isinstance(args[0], PretendTensor):
         # Indices may be on the CPU. A CPU tensor indexed by a GPU one is a mixture.
         operands = [args[0], *pytree.tree_leaves(args[2:])]
+    if func in _READ_ON_CPU:
+        args = [each for position, each in enumerate(args) if position not in _READ_ON_CPU[func]]
+        operands = pytree.tree_leaves((args, kwargs))
     for leaf in operands:
         if isinstance(leaf, Tensor) and not isinstance(leaf, PretendTensor) and leaf.dim() > 0:
             raise DeviceMismatch(
@@ -130,10 +138,20 @@ class _Redirect(TorchFunctionMode):
             raise DeviceMismatch(
                 "can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first."
             )
+        if name == "tolist" and args and isinstance(args[0], PretendTensor):
+            return args[0].held.tolist()
         if name == "cuda" and args:
             return args[0].to(torch.device(NAME, 0))
+        if name == "ctc_loss":
+            # Torch takes lengths to the CPU first, unless tensors are of a subclass.
+            args = [_numbers(each) if position in (2, 3) else each for position, each in enumerate(args)]
+            kwargs = {key: _numbers(each) if key.endswith("_lengths") else each for key, each in kwargs.items()}
         args, kwargs = pytree.tree_map(_redirected, (args, kwargs))
         return func(*args, **kwargs)
+
+
+def _numbers(lengths: Any) -> Any:
+    return tuple(_held(lengths).tolist()) if isinstance(lengths, Tensor) and lengths.dim() else lengths
 
 
 def _redirected(leaf: Any) -> Any:
