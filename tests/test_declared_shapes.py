@@ -101,6 +101,14 @@ def test_reads_latex_times() -> None:
     assert of("Args:\n    input: a map of :math:`B \\times C \\times H \\times W`").shapes == (("N", "C", "H", "W"),)
 
 
+def test_reads_letters_without_commas() -> None:
+    text = "Args:\n    input: the shape should be BCHW[D]\n    target: NCHW or B1HW, not an RGB or a BERT"
+    assert shapes_of(text) == {
+        "input": (("N", "C", "H", "W"),),
+        "target": (("N", "C", "H", "W"), ("N", "1", "H", "W")),
+    }
+
+
 def test_n_beside_b_is_no_batch() -> None:
     assert of("Args:\n    input: points of shape (B, N, 3)").shapes == (("N", "K", "3"),)
 

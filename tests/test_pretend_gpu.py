@@ -109,6 +109,28 @@ FINE = {
         def loss(x, t):
             return x.tensor_split(torch.tensor([1, 3]))[1].mean()
     """,
+    "spectra": """
+        def loss(x, t):
+            wave = x.repeat(1, 16)
+            spectrum = torch.stft(wave, 16, window=torch.hann_window(16, device=x.device), return_complex=True)
+            return torch.view_as_real(spectrum).square().mean() + spectrum.abs().mean() + torch.fft.rfft2(x).abs().sum()
+    """,
+    "autocast": """
+        def loss(x, t):
+            with torch.autocast(device_type=x.device.type, enabled=False):
+                return F.cross_entropy(x.float(), t)
+    """,
+    "turned in place": """
+        def loss(x, t):
+            y = (x * 2).transpose_(0, 1)
+            assert y.shape == (5, 4)
+            return F.cross_entropy(y.t(), t) + y.unsqueeze_(0).mean()
+    """,
+    "convolutions and padding": """
+        def loss(x, t):
+            image = F.pad(x[None, None], (2, 2, 2, 2), mode="reflect")
+            return F.conv2d(image, torch.ones(1, 1, 3, 3, device=x.device)).square().mean()
+    """,
     "sorting and distances": """
         def loss(x, t):
             ordered, _ = x.sort(descending=True)
@@ -181,6 +203,22 @@ WRONG = {
             total = torch.zeros(4)
             total += x.sum(1)
             return total.mean()
+        """,
+        4,
+    ),
+    "a window on the CPU": (
+        """
+        def loss(x, t):
+            window = torch.hann_window(16)
+            return torch.stft(x.repeat(1, 16), 16, window=window, return_complex=True).abs().mean()
+        """,
+        4,
+    ),
+    "a kernel on the CPU": (
+        """
+        def loss(x, t):
+            kernel = torch.ones(1, 1, 3, 3)
+            return F.conv2d(x[None, None], kernel, padding=1).square().mean()
         """,
         4,
     ),

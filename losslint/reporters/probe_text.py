@@ -128,18 +128,30 @@ def _story(diagnostic: Diagnostic, report: ProbeReport, columns: int) -> Iterato
 
 
 def _not_run(report: ProbeReport, columns: int) -> Iterator[Text]:
+    """The losses that did not run, those with the same reason together, and what can be added, once a status."""
     failed = [each.measurements for each in report.losses if each.measurements.status != "ok"]
     if not failed and not report.unreadable:
         return
     yield Text()
     yield Text("Not run", "bold")
+    together: dict[tuple[str, str], list[str]] = {}
     for m in failed:
-        yield Text(f"  {m.target}: {_STATUS.get(m.status, m.status)}")
-        for text in filter(None, (m.reason, m.advice)):
-            for line in textwrap.wrap(printable(text), columns - 4, break_on_hyphens=False):
-                yield Text(f"    {line}", "dim")
+        together.setdefault((m.status, m.reason), []).append(m.target)
+    for (status, reason), targets in together.items():
+        yield from _paragraph(f"{', '.join(targets)}: {_STATUS.get(status, status)}", columns, "  ", "")
+        yield from _paragraph(reason, columns, "    ", "dim")
     for path, reason in report.unreadable:
         yield Text(f"  {path}: {reason}")
+    advices = {m.status: m.advice for m in reversed(failed) if m.advice}
+    if advices:
+        yield Text()
+    for advice in dict.fromkeys(advices.values()):
+        yield from _paragraph(advice, columns, "  ", "")
+
+
+def _paragraph(text: str, columns: int, indent: str, style: str) -> Iterator[Text]:
+    for line in textwrap.wrap(printable(text), columns - len(indent), break_on_hyphens=False):
+        yield Text(indent + line, style)
 
 
 def _summary(report: ProbeReport) -> Iterator[str]:

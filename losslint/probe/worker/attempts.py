@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from .case import SEED, Argument, Case, objective, results
 from .construct import Construction
@@ -16,7 +15,7 @@ from .kinds_from_use import KindsFromUse, agreement
 from .specs import Spec, expression
 
 # What says nothing about the meaning of numbers.
-_PLAIN = ("real", "image", "embedding", "value", "mask", "positive", "length")
+_PLAIN = ("real", "boxes", "image", "embedding", "value", "mask", "positive", "length")
 
 
 @dataclass(frozen=True)
@@ -133,22 +132,3 @@ def refined(fit: Fit) -> Fit | None:
     if better is None or better.rank < fit.rank:
         return None
     return replace(better, confidence=max(fit.confidence, 0.7 * fit.construction.confidence))
-
-
-def kind_of(value: Any) -> str:
-    """The kind of a given value, as its numbers look."""
-    tensors = [leaf for leaf in pytree.tree_leaves(value) if isinstance(leaf, Tensor)]
-    if not tensors:
-        return "value"
-    first = tensors[0]
-    if first.dtype == torch.bool:
-        return "mask"
-    if not first.is_floating_point() and not first.is_complex():
-        return "index"
-    if first.is_complex() or first.numel() == 0:
-        return "real"
-    if bool(((first == 0) | (first == 1)).all()):
-        return "binary"
-    if bool(((first >= 0) & (first <= 1)).all()):
-        return "probability"
-    return "real"

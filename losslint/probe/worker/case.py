@@ -19,7 +19,7 @@ class Argument:
     """One argument of a loss.
 
     `value` is a tensor, a number, a string, or a list, tuple or dict of such. `role` is prediction, target, weight, mask
-    or other; `kind` says what its numbers mean: logits, probability, simplex, log-probability, real, embedding, image,
+    or other; `kind` says what its numbers mean: logits, probability, simplex, log-probability, real, embedding, image, boxes,
     index, binary, binary-index, one-hot, signs, mask, positive, length, or value for what is no tensor. Gradients are
     asked of `differentiable` ones alone. `text` is Python source that makes the value after `torch.manual_seed(SEED)`,
     if there is any.

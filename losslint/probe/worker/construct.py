@@ -38,6 +38,7 @@ _UNKNOWN = "1.0"
 # What a parameter that no name speaks for may be instead.
 _OTHERS = ("3", "torch.nn.Identity()", "[torch.nn.Identity(), torch.nn.Identity()]", "{}")
 _GUESSES: tuple[tuple[str, str], ...] = (
+    (r"(spatial_|n|num_)?_?dims", "2"),
     (
         r".*(cls|class|label)s?_(num|count|freq|frequencies|counts|num_list|list|samples).*|.*samples_per_cl.*",
         "[10, 20, 30, 40, 50]",
@@ -168,10 +169,11 @@ def _choices(parameter: inspect.Parameter, documented: str) -> list[tuple[str, f
     quoted = _quoted(parameter.name, documented)
     if quoted and ("str" in written or annotation is parameter.empty):
         return [(repr(value), 0.9) for value in quoted]
-    if re.search(r"\bTensor\b", written):
+    is_called = re.search(r"Module\b|_Loss\b|\bCallable\b", written) is not None
+    if re.search(r"\bTensor\b", written) and not is_called:
         return [(text, 0.5) for text in _tensors_for(parameter.name)]
     guess = guess_value(parameter.name, written if annotation is not parameter.empty else "")
-    if written.endswith("Module"):
+    if is_called:
         return [(text, 0.5) for text in dict.fromkeys((guess, "torch.nn.Identity()", "torch.nn.MSELoss()"))]
     return [(guess, 0.5), *((other, 0.4) for other in _OTHERS if guess == _UNKNOWN)]
 
@@ -203,6 +205,8 @@ def guess_value(name: str, annotation: str = "") -> str:
         return guess if re.fullmatch(r"[\d.e-]+", guess) else "0.5"
     if annotation.startswith("str"):
         return guess if guess.startswith("'") else "'mean'"
+    if "Callable" in annotation or annotation.endswith("_Loss"):
+        return guess if "torch.nn." in guess else "torch.nn.MSELoss()"
     if re.search(r"\bTensor\b", annotation):
         return f"torch.ones({SIZES['C']})"
     if annotation.endswith("Module"):

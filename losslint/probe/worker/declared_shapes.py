@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from .docstring_entries import annotation_texts, entries
 
 _LIST = r"[A-Za-z0-9_*.…]+(?:\s*[,;]\s*[A-Za-z0-9_*.…\s]+)*,?"
-_BRACKETED = re.compile(rf"[(\[]\s*({_LIST})\s*[)\]]")
+_BRACKETED = re.compile(rf"(?:\(|(?<!\w)\[)\s*({_LIST})\s*[)\]]")
 _TIMES = re.compile(r"(?<![\w(])([A-Z]\w*(?:\s*[x×]\s*[A-Z0-9]\w*)+)(?!\w)")
+_COMPACT = re.compile(r"(?<![\w\[])([BN][BNCKD1]?(?:HW|WH|DHW|HWD|THW|TC|T|L))(?:\[[A-Z]\])?(?!\w)")
 _ANNOUNCED = re.compile(r"shape|\bsizes?\b|dimension|tensor|:math:|\bof\b", re.IGNORECASE)
 _NAMES = {
     "n": "N", "b": "N", "bs": "N", "batch": "N", "batch_size": "N", "batchsize": "N", "bsz": "N", "nbatch": "N", "num_samples": "N",
@@ -36,6 +37,7 @@ _KINDS = (
     ),
     ("binary", r"\bbinary\b|one[- ]?hot|\b0 (or|and) 1\b|\{0, ?1\}"),
     ("probability", r"probabilit|after (a |the )?(softmax|sigmoid)|\[0, ?1\]|\(0, ?1\)|between 0 and 1|activated"),
+    ("boxes", r"\bb?box(es)?\b|\bxyxy\b"),
     ("image", r"\bimages?\b"),
     ("embedding", r"embedding|feature vector"),
     ("positive", r"\bpositive (number|value|float)|variance|\bstd\b|standard deviation"),
@@ -100,6 +102,10 @@ def _shapes(text: str) -> tuple[tuple[str, ...], ...]:
     for match in _TIMES.finditer(text):
         dims = _dims(re.sub(r"\s*[x×]\s*", ",", match.group(1)))
         if dims is not None:
+            found.append(dims)
+    for match in _COMPACT.finditer(text):
+        dims = _dims(",".join(match.group(1)))
+        if dims is not None and len(dims) > 2:
             found.append(dims)
     return tuple(dict.fromkeys(found))[:3]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import doctest
 import inspect
+import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,8 +22,12 @@ from torch.utils import _pytree as pytree
 
 from .case import seed
 from .construct import Construction, evaluate
+from .kinds_from_use import kind_of
+from .specs import Spec, expression
 
-_LARGEST_LITERAL = 20_000
+_LARGEST_LITERAL = 4_000
+"""Numbers that a script can hold."""
+_PLAIN: tuple[Any, ...] = (bool, int, float, str, type(None))
 
 
 @dataclass(frozen=True)
@@ -92,9 +97,31 @@ def doctest_example(owner: Any, function: Callable[..., Any], module: ModuleType
         noted = _Noted()
         _run_examples(docstring, owner, module, noted, code, init)
         if noted.called is not None:
-            texts = {name: _literal(value) for name, value in noted.called.items()}
-            return Example(noted.called, texts, "doctest", 0.95, _reconstruction(owner, module, noted))
+            values, texts = _short(noted.called)
+            return Example(values, texts, "doctest", 0.95, _reconstruction(owner, module, noted))
     return None
+
+
+def _short(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values with their sources; a large tensor gives way to one alike that a short expression makes."""
+    seed()
+    kept, texts = dict(values), dict[str, str]()
+    for name, value in values.items():
+        text = _literal(value)
+        if isinstance(value, Tensor) and value.numel() > _LARGEST_LITERAL and not value.is_complex():
+            text = _alike(value)
+            kept[name] = eval(text, {"torch": torch})
+        texts[name] = text
+    return kept, texts
+
+
+def _alike(tensor: Tensor) -> str:
+    shape = tuple(tensor.shape)
+    if not tensor.is_floating_point():
+        made = f"torch.randint({int(tensor.min())}, {int(tensor.max()) + 1}, {shape})"
+        return made if tensor.dtype == torch.int64 else f"{made}.to({tensor.dtype})"
+    made = expression(Spec(tuple(map(str, shape)), kind_of(tensor)))
+    return made if tensor.dtype == torch.float32 else f"({made}).to({tensor.dtype})"
 
 
 def _run_examples(docstring: str, owner: Any, module: ModuleType, noted: _Noted, code: Any, init: Any) -> None:
@@ -173,8 +200,12 @@ def _literal(value: Any) -> str:
         if value.numel() > _LARGEST_LITERAL or value.is_complex():
             return ""
         return f"torch.tensor({value.tolist()!r}, dtype={value.dtype})"
-    if isinstance(value, (int, float, str, bool, type(None))):
-        return repr(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"float('{float(value)}')"
+    # An enum of strings or numbers passes for one of them, its own repr may not.
+    for kind in _PLAIN:
+        if isinstance(value, kind):
+            return str(kind.__repr__(value))
     if isinstance(value, (list, tuple)):
         parts = [_literal(each) for each in value]
         if not all(parts):

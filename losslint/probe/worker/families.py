@@ -98,7 +98,13 @@ def _pairs(names: Sequence[str]) -> Iterator[tuple[Spec, ...]]:
     if swapped:
         first, second = second, first
     alike = roles[0] == roles[1] == "prediction" and not says(second, "index")
-    if says(first, "image") or says(second, "image"):
+    if says(first, "boxes") or says(second, "boxes"):
+        pairs = [
+            (("N", "4"), "boxes", ("N", "4"), "boxes"),
+            (("2", "K", "4"), "boxes", ("2", "K", "4"), "boxes"),
+            *pairs,
+        ]
+    elif says(first, "image") or says(second, "image"):
         pairs.sort(key=lambda pair: pair[1] != "image")
     elif says(first, "embedding") and (says(second, "index") or roles[1] == "target"):
         pairs = [(("N", "D"), "embedding", ("N",), "index"), *pairs]

@@ -1,10 +1,11 @@
-"""What the numbers of an argument mean, seen from the first operator that takes them."""
+"""What the numbers of an argument mean, seen from the first operator that takes them, or else from how they look."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
@@ -95,3 +96,22 @@ _FITTING = {
     "simplex": ("simplex", "one-hot"),
     "embedding": ("embedding", "real", "logits"),
 }
+
+
+def kind_of(value: Any) -> str:
+    """The kind of a given value, as its numbers look."""
+    tensors = [leaf for leaf in pytree.tree_leaves(value) if isinstance(leaf, Tensor)]
+    if not tensors:
+        return "value"
+    first = tensors[0]
+    if first.dtype == torch.bool:
+        return "mask"
+    if not first.is_floating_point() and not first.is_complex():
+        return "index"
+    if first.is_complex() or first.numel() == 0:
+        return "real"
+    if bool(((first == 0) | (first == 1)).all()):
+        return "binary"
+    if bool(((first >= 0) & (first <= 1)).all()):
+        return "probability"
+    return "real"

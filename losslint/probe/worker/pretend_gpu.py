@@ -50,6 +50,8 @@ class PretendTensor(Tensor):
             dtype=held.dtype,
             device=torch.device(NAME, 0),
             requires_grad=False,
+            # Asks the held tensor, whose sizes change when it is transposed in place, as stft does.
+            dispatch_sizes_strides_policy="sizes",
         )
         return made
 
@@ -176,16 +178,22 @@ def set_up() -> None:
     from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
     _setup_privateuseone_for_python_backend(NAME)
+    getattr(torch, NAME).get_amp_supported_dtype = lambda: [torch.float16, torch.bfloat16]
     # What torch calls past every mode: `torch.tensor(a_tensor)` reads numbers, some C++ makes empty tensors.
     kernels = torch.library.Library("aten", "IMPL")
     kernels.impl("_local_scalar_dense", lambda tensor: tensor.held.item(), "PrivateUse1")
     kernels.impl("empty.memory_format", _empty, "PrivateUse1")
+    kernels.impl("empty_strided", _empty_strided, "PrivateUse1")
     kernels.impl("_copy_from", _copy_from, "PrivateUse1")
     _REGISTERED.append(kernels)
 
 
 def _empty(size: Any, *, dtype: Any = None, **others: Any) -> Tensor:
     return PretendTensor(torch.empty(size, dtype=dtype))
+
+
+def _empty_strided(size: Any, stride: Any, *, dtype: Any = None, **others: Any) -> Tensor:
+    return PretendTensor(torch.empty_strided(size, stride, dtype=dtype))
 
 
 def _copy_from(source: Tensor, target: Tensor, non_blocking: bool = False) -> Tensor:

@@ -180,7 +180,7 @@ def _no_inputs(found: Search, target: Target, function: Callable[..., Any]) -> d
     if found.problem == "abstract":
         reason = "its forward is not implemented: it is a base for other losses"
     else:
-        last = f"; the likeliest ended with {found.problem}" if found.problem else ""
+        last = f"; the one that got furthest ended with {found.problem}" if found.problem else ""
         reason = f"none of {found.trials} guesses for ({names}) ran{last}"
     where = f'[tool.losslint.probe."{target.module}:{target.symbol}"]'
     advice = f'give an example in pyproject.toml: {where} inputs = "torch.randn(4, 5), ..."'

@@ -15,6 +15,8 @@ from .parameters import Parameters
 from .roles import role_of, says
 from .specs import Spec
 
+MOST_COMBINATIONS = 60
+
 Proposal = tuple[tuple[Spec, ...], str, float]
 
 
@@ -39,35 +41,43 @@ def _documented(names: tuple[str, ...], documented: dict[str, Declared]) -> Iter
     if not any(each.shapes for each in documented.values()):
         return
     first = next(each.shapes[0] for each in documented.values() if each.shapes)
-    per_name: list[list[Spec]] = []
-    for name in names:
-        each = documented.get(name)
-        shapes = each.shapes if each is not None and each.shapes else (first,)
-        kinds = _kinds(name, each, len(names))
-        is_image = any(says(other, "image") for other in names)
-        concretes = [concrete for shape in shapes for concrete in _concrete(shape, is_image)]
-        per_name.append([Spec(concrete, kind) for concrete in concretes for kind in kinds])
+    shapes = [each.shapes if (each := documented.get(name)) and each.shapes else (first,) for name in names]
+    kinds = [_kinds(name, documented.get(name), len(names)) for name in names]
     complete = all(name in documented and documented[name].shapes for name in names)
-    for specs in itertools.islice(itertools.product(*per_name), 60):
-        if _consistent(specs):
-            yield specs, "docstring", 0.85 if complete else 0.7
+    known: set[tuple[Spec, ...]] = set()
+    for rest, channels in itertools.product(_rests(names, shapes), _channels(shapes)):
+        per_name = [
+            [Spec(_concrete(shape, rest, channels), kind) for shape in alternatives for kind in allowed]
+            for alternatives, allowed in zip(shapes, kinds, strict=True)
+        ]
+        for specs in itertools.islice(itertools.product(*per_name), MOST_COMBINATIONS):
+            if specs not in known:
+                known.add(specs)
+                yield specs, "docstring", 0.85 if complete else 0.7
 
 
-def _consistent(specs: tuple[Spec, ...]) -> bool:
-    """Where shapes were filled up freely (`*`), all must be filled up alike."""
-    extents = {len(spec.shape) for spec in specs if "*" in spec.shape}
-    return len(extents) <= 1
+def _rests(names: tuple[str, ...], shapes: list[tuple[tuple[str, ...], ...]]) -> tuple[tuple[str, ...], ...]:
+    """What `*` may stand for, the same in all shapes: two further dimensions, one, or none."""
+    every = [shape for alternatives in shapes for shape in alternatives]
+    if not any("*" in shape for shape in every):
+        return ((),)
+    if ("*",) in every and not any(says(name, "image") for name in names):
+        return (("D",), ("H", "W"), ())
+    return (("H", "W"), ("D",), ())
 
 
-def _concrete(shape: tuple[str, ...], is_image: bool) -> list[tuple[str, ...]]:
-    """`*` stands for any number of further dimensions: two, one, or none. Alone it is any shape, for images that of images."""
+def _channels(shapes: list[tuple[tuple[str, ...], ...]]) -> tuple[str, ...]:
+    """What a C beside further dimensions may be: classes, colours, grey."""
+    is_spatial = any("C" in shape and len(shape) > 2 for alternatives in shapes for shape in alternatives)
+    return ("C", "3", "1") if is_spatial else ("C",)
+
+
+def _concrete(shape: tuple[str, ...], rest: tuple[str, ...], channels: str) -> tuple[str, ...]:
+    """A shape without `*`; alone, `*` is any shape."""
     if shape == ("*",):
-        several = [("N", "D"), ("N", "3", "H", "W"), ("N",)]
-        return sorted(several, key=lambda each: len(each) != 4) if is_image else several
-    if "*" not in shape:
-        return [shape]
-    at = shape.index("*")
-    return [(*shape[:at], *filling, *shape[at + 1 :]) for filling in (("H", "W"), ("D",), ())]
+        return ("N", "3", *rest) if len(rest) > 1 else ("N", *rest)
+    filled = itertools.chain.from_iterable(rest if dim == "*" else (dim,) for dim in shape)
+    return tuple(channels if dim == "C" else dim for dim in filled)
 
 
 def _kinds(name: str, each: Declared | None, count: int) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ _EMBEDDING = {
     "keys", "feature", "features", "feat", "feats", "z", "z1", "z2",
 }  # fmt: skip
 _IMAGE = {"img", "image", "images", "img1", "img2", "photo", "frame", "disparity", "idepth"}
+_BOXES = {"box", "boxes", "bbox", "bboxes", "boxes1", "boxes2", "xyxy"}
 _AUDIO = {"audio", "wave", "waveform", "signal", "speech", "wav"}
 _NOT_TENSOR = {
     "reduction", "eps", "epsilon", "gamma", "alpha", "beta", "margin", "temperature", "tau", "smooth", "smoothing", "size",
@@ -78,7 +79,7 @@ def is_tensor_like(name: str, annotation: str) -> bool:
 
 
 def says(name: str, kind: str) -> bool:
-    """Whether a name speaks of probabilities, logits, embeddings, images or audio."""
+    """Whether a name speaks of probabilities, logits, embeddings, images, boxes or audio."""
     found = set(words(name)) | {name.lower()}
     table = {
         "probability": _PROBABILITY,
@@ -86,6 +87,7 @@ def says(name: str, kind: str) -> bool:
         "embedding": _EMBEDDING,
         "image": _IMAGE,
         "audio": _AUDIO,
+        "boxes": _BOXES,
         "index": {"label", "labels", "index", "indices", "idx", "classes"},
         "log-probability": {"logp", "lprobs", "logprobs"},
     }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -13,10 +15,11 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from .attempts import Fit, attempt, kind_of, refined
+from .attempts import Fit, attempt, refined
 from .case import SEED, Argument, Case
 from .construct import Construction
 from .examples import Example
+from .kinds_from_use import kind_of
 from .loading import first_line
 from .missing_modules import MissingDependency
 from .parameters import Parameters, parameters_of
@@ -35,16 +38,18 @@ _FLOAT_ONLY = ("prediction", "other")
 
 @dataclass
 class Search:
-    """What a search found, and the problem it met last."""
+    """What a search found, and the problem of the trial that got furthest into the loss."""
 
     fits: list[Fit]
     problem: str = ""
+    furthest: tuple[int, ...] = ()
     trials: int = 0
     asked_size: int = 0
 
-    def note(self, problem: str) -> None:
-        """Keep the problem of the first trial, which is the likeliest, and the largest size that a message asks for."""
-        self.problem = self.problem or problem
+    def note(self, problem: str, lines: tuple[int, ...] = ()) -> None:
+        """Keep the problem of the highest lines, from the loss inwards, and the largest size that a message asks for."""
+        if lines > self.furthest or not self.problem:
+            self.problem, self.furthest = problem, lines
         asked = _ASKS_FOR_SIZE.search(problem)
         if asked is not None:
             self.asked_size = max(self.asked_size, int(asked.group(1)))
@@ -73,7 +78,7 @@ def search(
         if parameters.tensors in known:
             break
         known.add(parameters.tensors)
-        found.problem = ""
+        found.problem, found.furthest = "", ()
         for specs, source, confidence in proposals(parameters, docstrings, _entry(loss, method)):
             if found.trials >= MOST_TRIALS or time.monotonic() - started > SECONDS or found.problem == "abstract":
                 break
@@ -195,14 +200,20 @@ def _try(found: Search, case: Case, construction: Construction, source: str, con
     except Exception as error:
         if "can't allocate memory" in str(error):
             raise MemoryError from error
-        found.note(f"{type(error).__name__}: {first_line(error)}")
+        found.note(f"{type(error).__name__}: {first_line(error)}", _lines_reached(error, case.is_users))
         return None
     if fit is None:
         # It ran, which tells more than why other inputs did not.
-        found.problem = "a result that holds no tensor of floating point numbers"
+        found.problem, found.furthest = "a result that holds no tensor of floating point numbers", (sys.maxsize,)
     else:
         found.fits.append(fit)
     return fit
+
+
+def _lines_reached(error: BaseException, is_users: Callable[[str], bool]) -> tuple[int, ...]:
+    """The lines at which it failed, in the loss and in the user's functions that it was in."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return tuple(line for frame, line in frames if is_users(frame.f_code.co_filename))
 
 
 def _refine(found: Search) -> None:

@@ -64,6 +64,9 @@ def _tensor(spec: Spec) -> str:
             return f"torch.randn({shape}).softmax({_class_dim(spec)})"
         case "log-probability":
             return f"torch.randn({shape}).log_softmax({_class_dim(spec)})"
+        case "boxes" if spec.sizes[-1:] == (4,):
+            # Corners x1, y1, x2, y2 of boxes that overlap.
+            return f"torch.rand({shape}) * 0.4 + torch.tensor([0.0, 0.0, 0.5, 0.5])"
         case "positive":
             return f"torch.rand({shape}) + 0.5"
         case "length":
