@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from losslint.measurements import Input, Measurements
-from losslint.settings import ProbeExample, Settings
-from probed import probed
+torch = pytest.importorskip("torch")
+
+from losslint.diagnostic import Severity  # noqa: E402
+from losslint.measurements import Input, Measurements  # noqa: E402
+from losslint.settings import ProbeExample, Settings  # noqa: E402
+from probed import probed  # noqa: E402
 
 SOURCE = '''
 from typing import Literal
@@ -149,3 +154,50 @@ def test_two_runs_measure_the_same(tmp_path: Path, runs: dict[str, Measurements]
     (again,) = [each.measurements for each in report.losses]
     first = runs["named_loss"]
     assert (again.forward, again.inputs, again.scale) == (first.forward, first.inputs, first.scale)
+
+
+NESTED = '''
+from collections import namedtuple
+
+import torch
+
+Output = namedtuple("Output", "mean others")
+
+
+def named_loss(output, table):
+    """>>> named_loss(Output(torch.zeros(2, 3), [torch.ones(2)]), {"scale": torch.ones(2)})"""
+    return torch.sqrt(output.mean.square().sum(1)).mean() + output.others[0].sum() * table["scale"].mean()
+
+
+def moved_loss(output, factors):
+    """>>> moved_loss(Output(torch.ones(2, 3), [torch.ones(2)]), (torch.ones(3), 2))"""
+    return (output.mean * factors[0] * torch.ones(3)).mean() * factors[1]
+'''
+
+
+def test_scripts_make_nested_arguments_again(tmp_path: Path) -> None:
+    (tmp_path / "nested.py").write_text(NESTED)
+    report = probed([tmp_path / "nested.py"], tmp_path)
+    found = {each.code: each.reproducer for each in report.diagnostics if each.severity is Severity.ERROR}
+    assert found.keys() == {"LL205", "LL501"}
+    for code, wanted in (("LL205", "the gradient is not finite"), ("LL501", "needs a GPU")):
+        script = found[code]
+        assert script is not None and "Output" in script
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        assert done.returncode == 1
+        assert wanted in done.stderr or torch.cuda.is_available()
+
+
+def test_a_large_doctest_gives_way_to_an_expression(tmp_path: Path) -> None:
+    text = """
+import torch
+def wide_loss(image):
+    '''>>> wide_loss(torch.rand(3, 100, 100))'''
+    return torch.sqrt((image - image.detach()).square().sum())
+"""
+    (tmp_path / "wide.py").write_text(text)
+    (loss,) = probed([tmp_path / "wide.py"], tmp_path).losses
+    (image,) = loss.measurements.inputs
+    assert (loss.measurements.input_source, image.shape, image.kind) == ("doctest", (3, 100, 100), "probability")
+    assert image.text.startswith("torch.rand(")
+    assert all(each.reproducer for each in loss.diagnostics if each.severity is Severity.ERROR)

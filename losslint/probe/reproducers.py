@@ -25,6 +25,7 @@ def reproducer(finding: RunFinding, m: Measurements) -> str | None:
         f'"""{finding.rule.code} {finding.rule.name} in {m.target}: {title}"""',
         "",
         *_imports(m),
+        *(_ON_TENSORS if any(_is_nested(each) for each in m.inputs) else ()),
         "",
         f"torch.manual_seed({SEED})",
         *(f"{each.name} = {each.text}" for each in m.inputs),
@@ -32,6 +33,32 @@ def reproducer(finding: RunFinding, m: Measurements) -> str | None:
         *body(finding, m),
     ]
     return "\n".join(lines) + "\n"
+
+
+_ON_TENSORS = """
+
+def on_tensors(change, value):
+    if isinstance(value, torch.Tensor):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: on_tensors(change, part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        parts = [on_tensors(change, part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    return value
+""".splitlines()
+
+
+def _is_nested(each: Input) -> bool:
+    """Whether an argument is a list, tuple or dict of tensors."""
+    return each.shape is not None and each.text.startswith(("[", "{", "(torch.tensor", "__import__"))
+
+
+def _changed(each: Input, change: str) -> str:
+    """The line that changes an argument, or the tensors in it; `change` has "{0}" for the tensor."""
+    if _is_nested(each):
+        return f"{each.name} = on_tensors(lambda part: {change.format('part')}, {each.name})"
+    return f"{each.name} = {change.format(each.name)}"
 
 
 def _imports(m: Measurements) -> Iterator[str]:
@@ -66,15 +93,14 @@ def _changes(outcome: Outcome | None, m: Measurements) -> Iterator[str]:
     if outcome.name in ("float16", "bfloat16"):
         for each in m.inputs:
             if each.shape is not None and each.dtype.startswith("float"):
-                yield f"{each.name} = {each.name}.to(torch.{outcome.name})"
+                yield _changed(each, f"{{0}}.to(torch.{outcome.name}) if {{0}}.is_floating_point() else {{0}}")
 
 
 def _leaves(m: Measurements) -> Iterator[str]:
     for each in m.inputs:
-        if each.differentiable and not each.text.startswith(("[", "{", "(torch.tensor")):
-            yield f"{each.name} = {each.name}.detach().requires_grad_()"
-        elif each.differentiable and each.text.startswith("["):
-            yield f"{each.name} = [part.detach().requires_grad_() for part in {each.name}]"
+        if each.differentiable:
+            floats = "{0}.is_floating_point()" if _is_nested(each) else ""
+            yield _changed(each, f"{{0}}.detach().requires_grad_({floats})")
 
 
 def _arguments(m: Measurements) -> str:
@@ -108,8 +134,10 @@ def _of_value(finding: RunFinding, m: Measurements) -> Iterator[str]:
 
 def _gradients(m: Measurements) -> Iterator[str]:
     yield "value.sum().backward()"
-    names = [each.name for each in m.inputs if each.differentiable]
-    yield f"leaves = [leaf for each in ({', '.join(names)},) for leaf in (each if isinstance(each, list) else [each])]"
+    yield f"leaves = [{', '.join(each.name for each in m.inputs if each.differentiable and not _is_nested(each))}]"
+    for each in m.inputs:
+        if each.differentiable and _is_nested(each):
+            yield f"on_tensors(leaves.append, {each.name})"
     yield "leaves += list(loss.parameters()) if isinstance(loss, nn.Module) else []"
     yield "gradients = [leaf.grad for leaf in leaves if leaf.grad is not None]"
     yield 'print("gradients:", gradients)'
@@ -134,7 +162,7 @@ def _of_cut(finding: RunFinding, m: Measurements) -> Iterator[str]:
 
 def _of_wrong_gradient(finding: RunFinding, m: Measurements) -> Iterator[str]:
     doubles = [each for each in m.inputs if each.shape is not None and each.dtype.startswith("float")]
-    yield from (f"{each.name} = {each.name}.double()" for each in doubles)
+    yield from (_changed(each, "{0}.double() if {0}.is_floating_point() else {0}") for each in doubles)
     yield from _leaves(m)
     yield f"torch.manual_seed({SEED})"
     yield f"loss = {_callable(m)}"
@@ -146,7 +174,9 @@ def _of_wrong_gradient(finding: RunFinding, m: Measurements) -> Iterator[str]:
     )
     yield f"    return loss({given}).sum()"
     yield "value_of().backward()"
-    names = ", ".join(f"{each.name!r}: {each.name}" for each in m.inputs if each.differentiable)
+    names = ", ".join(
+        f"{each.name!r}: {each.name}" for each in m.inputs if each.differentiable and not _is_nested(each)
+    )
     yield f"for name, leaf in {{{names}}}.items():"
     yield "    direction = torch.randn_like(leaf)"
     yield "    analytic = float((leaf.grad * direction).sum()) if leaf.grad is not None else 0.0"
@@ -183,19 +213,11 @@ def _of_device(finding: RunFinding, m: Measurements) -> Iterator[str]:
     yield '    sys.exit("this script needs a GPU; losslint found the mismatch on a pretend one")'
     for each in m.inputs:
         if each.shape is not None:
-            yield _to_cuda(each)
+            yield _changed(each, "{0}.cuda()")
     yield f"torch.manual_seed({SEED})"
     yield f"loss = {_callable(m)}"
     yield "loss = loss.cuda() if isinstance(loss, nn.Module) else loss"
     yield f"print(loss({_arguments(m)}))"
-
-
-def _to_cuda(each: Input) -> str:
-    if each.text.startswith("["):
-        return f"{each.name} = [part.cuda() for part in {each.name}]"
-    if each.text.startswith("{"):
-        return f"{each.name} = {{key: part.cuda() for key, part in {each.name}.items()}}"
-    return f"{each.name} = {each.name}.cuda()"
 
 
 def _of_trace(finding: RunFinding, m: Measurements) -> Iterator[str]:

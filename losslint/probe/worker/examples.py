@@ -74,7 +74,8 @@ def _with_collector(module: ModuleType) -> ModuleType:
 
 def attached_example(loss_or_class: Any, function: Callable[..., Any]) -> Iterator[Example]:
     """The example that a class or function carries as `losslint_example`."""
-    attached = getattr(loss_or_class, "losslint_example", None)
+    attached = inspect.getattr_static(loss_or_class, "losslint_example", None)
+    attached = attached.__func__ if isinstance(attached, staticmethod) else attached
     if attached is None:
         return
     construct, arguments = attached if isinstance(attached, tuple) else (None, attached)
@@ -210,5 +211,16 @@ def _literal(value: Any) -> str:
         parts = [_literal(each) for each in value]
         if not all(parts):
             return ""
-        return f"[{', '.join(parts)}]" if isinstance(value, list) else f"({', '.join(parts)},)"
+        if isinstance(value, list):
+            return f"[{', '.join(parts)}]"
+        named = type(value)
+        made = f"__import__({named.__module__!r}, fromlist=['_']).{named.__qualname__}" if named is not tuple else ""
+        return f"{made}({', '.join(parts)}{'' if made else ','})"
+    if type(value) is dict and all(isinstance(key, str) for key in value):
+        parts = [_literal(each) for each in value.values()]
+        return (
+            "{" + ", ".join(f"{key!r}: {part}" for key, part in zip(value, parts, strict=True)) + "}"
+            if all(parts)
+            else ""
+        )
     return ""

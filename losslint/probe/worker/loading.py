@@ -42,6 +42,7 @@ def load(module: str, file: str, search_paths: Sequence[str]) -> tuple[ModuleTyp
                 if name in sys.modules or name in sys.stdlib_module_names:
                     raise NotImported(_reason(error)) from error
                 missing.add(name)
+                _forget_orphans()
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -80,6 +81,13 @@ def _forget_namesakes(module: str, file: str) -> None:
     expected = folder / "__init__.py" if depth else folder
     if not _same_file(origin, str(expected)) and top not in sys.stdlib_module_names and top != "torch":
         for name in [name for name in sys.modules if name == top or name.startswith(top + ".")]:
+            del sys.modules[name]
+
+
+def _forget_orphans() -> None:
+    """Drop what a package whose import failed leaves behind: the next attempt would not make it an attribute again."""
+    for name in sorted(sys.modules):
+        if "." in name and name.rpartition(".")[0] not in sys.modules:
             del sys.modules[name]
 
 

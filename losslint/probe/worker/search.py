@@ -69,7 +69,8 @@ def search(
     for example in examples:
         chosen = example.construction or construction
         _try(found, _example_case(example, chosen, is_users, method), chosen, example.source, example.confidence)
-    if any(fit.finite and fit.has_gradient for fit in found.fits):
+    asked = any(fit.source in ("settings", "decorator") for fit in found.fits)
+    if asked or any(fit.finite and fit.has_gradient for fit in found.fits):
         return found
     known: set[tuple[str, ...]] = set()
     for optional_ones in (0, 1, 2, 9):
