@@ -40,6 +40,16 @@ def find_files(
     return tuple(found.values())
 
 
+def displayed(filename: str) -> str:
+    """A file relative to the working directory, where it lies below it."""
+    real = os.path.realpath(filename)
+    try:
+        relative = os.path.relpath(real)
+    except ValueError:
+        return real  # another drive
+    return real if relative.startswith(os.pardir) else relative
+
+
 def _is_excluded(path: Path, excluded: pathspec.GitIgnoreSpec, base: Path, is_folder: bool = False) -> bool:
     try:
         relative = Path(os.path.abspath(path)).relative_to(base)

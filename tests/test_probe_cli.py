@@ -53,7 +53,8 @@ def unmade_loss(model, table, pred):
 """
 FIELDS = {
     "target", "symbol", "filename", "line", "status", "reason", "advice", "finite", "has_gradient", "inputs", "input_source",
-    "input_confidence", "construction", "tracer", "gradient_check", "device_check", "terms", "stood_in", "findings", "seconds",
+    "input_confidence", "construction", "tracer", "trace_stopped_at", "gradient_check", "device_check", "terms", "stood_in",
+    "findings", "seconds",
 }  # fmt: skip
 
 
@@ -120,6 +121,7 @@ def test_the_text_shows_a_table_and_the_reasons(folder: Path) -> None:
     assert lines[0].split() == ["loss", "status", "value", "gradient", "check", "device", "findings"]
     assert any(line.startswith("losses:sound_loss") and " ok " in line for line in lines)
     assert any("error LL102 no-gradient-path" in line for line in lines)
+    assert "symbolic_trace gives up" in done.output
     assert "7 losses ran" in done.output and "Traced by" in done.output and "Not run" in done.output
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from losslint.diagnostic import Diagnostic, Evidence, Origin, Place, Span, fingerprint
+from losslint.files import displayed
 from losslint.measurements import Measurements
 from losslint.probe.reproducers import reproducer
 from losslint.rule import Rule, RunFinding
@@ -44,11 +45,7 @@ class Judge:
 
     def name_of(self, filename: str) -> str:
         """How a file is called in reports."""
-        real = os.path.realpath(filename)
-        if real in self._names:
-            return self._names[real]
-        relative = os.path.relpath(real)
-        return real if relative.startswith(os.pardir) else relative
+        return self._names.get(os.path.realpath(filename)) or displayed(filename)
 
     def _diagnostic(self, finding: RunFinding, m: Measurements) -> Diagnostic | None:
         at_home = self._place(m.filename, m.line)

@@ -40,6 +40,7 @@ def _loss(probed: Probed) -> dict[str, Any]:
         "input_confidence": m.input_confidence,
         "construction": m.construction.text if m.construction is not None else None,
         "tracer": m.trace.tracer or None if m.trace is not None else None,
+        "trace_stopped_at": _stopped_at(m),
         "gradient_check": m.gradient_check.status if m.gradient_check is not None else None,
         "device_check": m.device.status if m.device is not None else None,
         "terms": _terms(m),
@@ -47,6 +48,11 @@ def _loss(probed: Probed) -> dict[str, Any]:
         "findings": [item(each) for each in probed.diagnostics],
         "seconds": m.seconds,
     }
+
+
+def _stopped_at(m: Measurements) -> dict[str, Any] | None:
+    stopped = m.trace.stopped_at if m.trace is not None else None
+    return {key: stopped.get(key) for key in ("filename", "line", "reason")} if stopped else None
 
 
 def _terms(m: Measurements) -> list[dict[str, Any]]:

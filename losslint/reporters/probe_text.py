@@ -12,12 +12,14 @@ from rich.console import Console
 from rich.text import Text
 
 from losslint.diagnostic import Diagnostic, Severity
+from losslint.files import displayed
 from losslint.measurements import Measurements
 from losslint.probe.report import Probed, ProbeReport
 from losslint.reporters.excerpt import one_line, printable
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "cyan"}
 _NARROW, _FALLBACK, _WIDE = 70, 100, 140
+_MOST_UNTRACED = 5
 _STATUS = {
     "ok": "ok",
     "no-inputs": "no inputs",
@@ -54,6 +56,7 @@ def _lines(report: ProbeReport, columns: int) -> Iterator[Text]:
             row = diagnostic.place.location.row
             head = f"  {diagnostic.filename}:{row}: {diagnostic.code} "
             yield Text(head + printable(diagnostic.message), "dim")
+    yield from _untraced(report, columns)
     yield from _not_run(report, columns)
     yield Text()
     yield from (Text(line, "bold") for line in _summary(report))
@@ -125,6 +128,27 @@ def _story(diagnostic: Diagnostic, report: ProbeReport, columns: int) -> Iterato
         )
     if diagnostic.reproducer:
         yield Text("  --reproducers DIR writes a script that shows it", "dim")
+
+
+def _untraced(report: ProbeReport, columns: int) -> Iterator[Text]:
+    """The lines at which symbolic tracing gives up, those of most losses first; most need no attention."""
+    losses: dict[tuple[str, int, str], list[str]] = {}
+    for each in report.losses:
+        trace = each.measurements.trace
+        stopped = trace.stopped_at if trace is not None else None
+        if stopped and stopped.get("filename") and stopped.get("line"):
+            key = (str(stopped["filename"]), int(stopped["line"]), str(stopped.get("reason", "")))
+            losses.setdefault(key, []).append(each.measurements.symbol)
+    if not losses:
+        return
+    yield Text()
+    yield Text("Where torch.fx.symbolic_trace gives up (info: the loss runs all the same)", "dim")
+    ranked = sorted(losses.items(), key=lambda item: -len(item[1]))
+    for (filename, line, reason), symbols in ranked[:_MOST_UNTRACED]:
+        more = f" and {len(symbols) - 1} more" if len(symbols) > 1 else ""
+        yield from _paragraph(f"{displayed(filename)}:{line} in {symbols[0]}{more}: {reason}", columns, "  ", "dim")
+    if len(ranked) > _MOST_UNTRACED:
+        yield Text(f"  and {len(ranked) - _MOST_UNTRACED} more lines (--output-format json has all)", "dim")
 
 
 def _not_run(report: ProbeReport, columns: int) -> Iterator[Text]:
