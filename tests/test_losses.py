@@ -46,7 +46,7 @@ def project(root: Path, **files: str) -> Path:
 @pytest.mark.parametrize(
     "name",
     """loss losses Loss BCELoss dice_loss diceloss DiceBCELoss L1Loss l1loss loss_fn lossfn criterion SetCriterion GANLoss
-    loss_with_logits _loss ListLoss NT_Xent_Loss FocalLossV2 mse_loss_2d compute_losses""".split(),
+    SplitLoss loss_with_logits _loss ListLoss NT_Xent_Loss FocalLossV2 mse_loss_2d compute_losses""".split(),
 )
 def test_names_of_losses(name: str) -> None:
     assert says_loss(name)
@@ -55,7 +55,7 @@ def test_names_of_losses(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    """glossary lossless Lossy lossy_compress gloss colossal blossom floss StoppingCriterion stopping_criterion criteria
+    """glossary lossless Lossy lossy_compress gloss colossal blossom floss StoppingCriterion stopping_criterion split_criterion criteria
     close packet_loss accuracy stopping_fn_from_loss""".split(),
 )
 def test_words_that_are_no_losses(name: str) -> None:

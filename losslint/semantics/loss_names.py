@@ -8,8 +8,9 @@ _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _LOSS_WORD = re.compile(r"(\w*(loss|losses|criterion|criterions)|loss(es)?(fn|func|function|module)s?)$")
 # These end in "loss" by chance.
 _OTHER_WORDS = frozenset({"gloss", "floss"})
-# `stopping_criterion` and `packet_loss` are about something else.
-_OTHER_SENSE = frozenset("stop convergence termination exit split splitting packet".split())
+# `split_criterion` and `packet_loss` are about something else.
+_OTHER_LOSSES = frozenset({"stop", "packet"})
+_OTHER_CRITERIA = frozenset("stop convergence termination exit split splitting".split())
 _HANDLES = frozenset(
     """plot print show display draw visualize visualise save load write dump export record register report reset init
     initialize test check is has should can list configure parse format on update watch unpack""".split()
@@ -85,5 +86,7 @@ def _loss_words(parts: list[str]) -> list[str]:
     return [
         word
         for before, word in zip(["", *parts], parts, strict=False)
-        if _LOSS_WORD.match(word) and word not in _OTHER_WORDS and before not in _OTHER_SENSE
+        if _LOSS_WORD.match(word)
+        and word not in _OTHER_WORDS
+        and before not in (_OTHER_CRITERIA if "criterion" in word else _OTHER_LOSSES)
     ]
