@@ -34,7 +34,7 @@ def join(
             marked.append(diagnostic)
             continue
         lines = _lines(diagnostic)
-        twins = [each for each in judged if _is_same(diagnostic, lines, each)]
+        twins = [each for each in judged if _is_same(diagnostic, rule, lines, each)]
         if twins:
             absorbed |= {id(each[2]) for each in twins}
             marked.append(_confirmed_by(diagnostic, max(twins, key=lambda each: each[2].severity.rank)))
@@ -64,13 +64,14 @@ def _lines(diagnostic: Diagnostic) -> frozenset[tuple[str, int]]:
     )
 
 
-def _is_same(static: Diagnostic, lines: frozenset[tuple[str, int]], judged: Judged) -> bool:
-    """Whether a run finding is the static one: the same family (the hundred of the code) and a line in common.
+def _is_same(static: Diagnostic, rule: Rule, lines: frozenset[tuple[str, int]], judged: Judged) -> bool:
+    """Whether a run finding is the static one: the same family (the hundred of the code), an experiment that confirms both
+    rules, and a line in common.
 
     A finding about the loss as a whole has no line: there the symbol decides.
     """
     m, finding, run = judged
-    if static.code[:-2] != run.code[:-2]:
+    if static.code[:-2] != run.code[:-2] or not set(rule.confirmed_by) & set(finding.rule.confirmed_by):
         return False
     if finding.line is None:
         is_home = os.path.realpath(static.filename) == os.path.realpath(m.filename)

@@ -31,7 +31,8 @@ class ScaledLoss(nn.Module):
 
 The fix appends `.mean()` and is unsafe: it changes what the loss returns, and `.sum()` may be meant.
 
-A run confirms it by an output with more than one element.
+A run confirms it by an output with more than one element. A run alone cannot know whether the caller reduces, so what
+only a run saw is an info.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ from collections.abc import Iterator
 import libcst as cst
 
 from losslint.diagnostic import Applicability, Severity
-from losslint.rule import Finding, Precondition, Replacement, Rewrite, Rule, Step
+from losslint.measurements import Measurements
+from losslint.rule import Finding, Precondition, Replacement, Rewrite, Rule, RunFinding, Step, Symptom
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt, parenthesised
 from losslint.semantics.values import Kind
@@ -94,3 +96,19 @@ def _rewrite(op: Op) -> Rewrite | None:
     text = op.site.unit.code(node.value)
     content = f"return {parenthesised(text)}.mean()"
     return Rewrite(Applicability.UNSAFE, "return the mean over all elements", (Replacement(op.site, content),))
+
+
+@RULE.on_probe
+def in_run(m: Measurements) -> Iterator[RunFinding]:
+    """Report what came back with more than one element; whether the caller reduces it no run can tell."""
+    forward = m.forward
+    if forward is None or forward.status != "ok" or forward.is_scalar or not forward.shapes:
+        return
+    shape = forward.shapes[0]
+    if shape and not m.symbol.rpartition(".")[2].startswith("_"):
+        yield RULE.run_finding(
+            f"a tensor of shape {list(shape)} comes back: backward() needs a scalar, so the caller must reduce it",
+            Symptom.NOT_SCALAR,
+            m.input_confidence or 0.0,
+            severity=Severity.INFO,
+        )
