@@ -3,8 +3,9 @@
 `python benchmarks/probe.py` runs every listed loss in an environment of pinned requirements and prints, for each package
 and over all: how many reach a finite value and a gradient (losses that are not found, cannot be imported, made or fed
 count as missed), the share of each tracer, the time a loss takes, how the inputs that losslint judges agree with working
-doctests it was not shown, and every error, with its verdict from benchmarks/probe_verdicts.toml. Exits 1 where a figure
-is below its bar or an error has no verdict. `--store FILE` keeps the measurements as JSON lines.
+doctests it was not shown, every error, with its verdict from benchmarks/probe_verdicts.toml, and how many scripts show
+what they say by themselves. Exits 1 where a figure is below its bar, an error has no verdict, or its script shows
+nothing. `--store FILE` keeps the measurements as JSON lines.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -166,6 +168,26 @@ def print_errors(runs: dict[Place, Measurements]) -> int:
     return counts["error unread"]
 
 
+def run_scripts(runs: dict[Place, Measurements]) -> int:
+    """Run the script of every error and warning by itself; how many errors have none, or one that shows nothing."""
+    judge = Judge(registry.load(registry.select()))
+    found = [each for m in runs.values() for _, each in judge.judge(m) if each.severity.value != "info"]
+    shown: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as scratch:
+        for diagnostic in found:
+            script = Path(scratch) / "shows.py"
+            script.write_text(diagnostic.reproducer or "")
+            done = subprocess.run([str(python()), str(script)], cwd=scratch, capture_output=True, text=True)
+            good = diagnostic.reproducer is not None and done.returncode == 1 and "ModuleNotFound" not in done.stderr
+            shown[f"{diagnostic.severity.value} {'shown' if good else 'not shown'}"] += 1
+            if not good:
+                print(
+                    f"  script of {diagnostic.code} {diagnostic.symbol} ends with {done.returncode}: {done.stderr[-200:]}"
+                )
+    print(f"scripts run by themselves: {dict(shown)}")
+    return shown["error not shown"]
+
+
 def start_up() -> float:
     """Seconds that `losslint probe` takes for a file with one small loss; the median of three."""
     file = HERE.parent / "fixtures" / "losses" / "dice.py"
@@ -201,7 +223,8 @@ def main() -> int:
     print(f"start-up, from the command to the report on one loss: {startup:.1f} s")
     agreement = print_agreement(targets, runs)
     unread = print_errors(runs)
-    return 0 if share >= 0.8 and agreement >= 0.65 and seconds <= 1 and startup <= 6 and not unread else 1
+    unshown = run_scripts(runs)
+    return 0 if share >= 0.8 and agreement >= 0.65 and seconds <= 1 and startup <= 6 and not unread + unshown else 1
 
 
 if __name__ == "__main__":

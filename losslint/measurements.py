@@ -67,7 +67,7 @@ class Outcome:
     """One call with its backward pass. `status`: ok, value or gradient (that is not finite), error, unsupported.
 
     `gradients` has the norm of each leaf's gradient, None where no graph leads there. `magnitude` is the largest number in
-    the changed arguments; `texts` says how arguments were changed, "{0}" being the argument before.
+    the changed arguments; `texts` says how arguments were changed, "{0}" being the argument before and "{name}" another.
     """
 
     name: str

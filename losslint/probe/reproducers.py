@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from losslint.measurements import Input, Measurements, Outcome
+from losslint.probe.script_blocks import ON_TENSORS, SAME_DEVICE, stand_ins
 from losslint.rule import RunFinding, Symptom
 
 SEED = 20
@@ -25,28 +26,27 @@ def reproducer(finding: RunFinding, m: Measurements) -> str | None:
         f'"""{finding.rule.code} {finding.rule.name} in {m.target}: {title}"""',
         "",
         *_imports(m),
-        *(_ON_TENSORS if any(_is_nested(each) for each in m.inputs) else ()),
+        *(ON_TENSORS if any(_is_nested(each) for each in m.inputs) else ()),
         "",
         f"torch.manual_seed({SEED})",
-        *(f"{each.name} = {each.text}" for each in m.inputs),
+        *(f"{_variable(each.name)} = {each.text}" for each in m.inputs),
         *_changes(finding.outcome, m),
         *body(finding, m),
     ]
     return "\n".join(lines) + "\n"
 
 
-_ON_TENSORS = """
+_OWN_NAMES = frozenset(
+    (
+        "F analytic device direction down error gradients importlib is_finite leaf leaves loss module name nn numeric "
+        "on_tensors step sys torch up value value_of"
+    ).split()
+)
 
-def on_tensors(change, value):
-    if isinstance(value, torch.Tensor):
-        return change(value)
-    if isinstance(value, dict):
-        return {key: on_tensors(change, part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        parts = [on_tensors(change, part) for part in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
-    return value
-""".splitlines()
+
+def _variable(name: str) -> str:
+    """What an argument is called in the script: by its own name, unless the script needs that itself."""
+    return f"{name}_" if name in _OWN_NAMES else name
 
 
 def _is_nested(each: Input) -> bool:
@@ -56,9 +56,10 @@ def _is_nested(each: Input) -> bool:
 
 def _changed(each: Input, change: str) -> str:
     """The line that changes an argument, or the tensors in it; `change` has "{0}" for the tensor."""
+    name = _variable(each.name)
     if _is_nested(each):
-        return f"{each.name} = on_tensors(lambda part: {change.format('part')}, {each.name})"
-    return f"{each.name} = {change.format(each.name)}"
+        return f"{name} = on_tensors(lambda part: {change.format('part')}, {name})"
+    return f"{name} = {change.format(name)}"
 
 
 def _imports(m: Measurements) -> Iterator[str]:
@@ -68,6 +69,7 @@ def _imports(m: Measurements) -> Iterator[str]:
     yield "import torch"
     yield "import torch.nn.functional as F"
     yield "from torch import nn"
+    yield from stand_ins(m.stood_in) if m.stood_in else ()
     yield ""
     yield f"sys.path.insert(0, {str(_search_path(m))!r})"
     yield f"module = importlib.import_module({m.module!r})"
@@ -86,10 +88,11 @@ def _changes(outcome: Outcome | None, m: Measurements) -> Iterator[str]:
     if outcome is None:
         return
     if outcome.change:
-        for name in outcome.argument.split(","):
+        for name in map(_variable, outcome.argument.split(",")):
             yield f"{name} = {outcome.change.format(name)}"
-    for name, text in outcome.texts.items():
-        yield f"{name} = {text.format(name)}"
+    variables = {each.name: _variable(each.name) for each in m.inputs}
+    for argument, text in outcome.texts.items():
+        yield f"{_variable(argument)} = {text.format(_variable(argument), **variables)}"
     if outcome.name in ("float16", "bfloat16"):
         for each in m.inputs:
             if each.shape is not None and each.dtype.startswith("float"):
@@ -104,7 +107,7 @@ def _leaves(m: Measurements) -> Iterator[str]:
 
 
 def _arguments(m: Measurements) -> str:
-    return ", ".join(f"{each.name}={each.name}" if each.by_name else each.name for each in m.inputs)
+    return ", ".join((f"{each.name}=" if each.by_name else "") + _variable(each.name) for each in m.inputs)
 
 
 def _call(m: Measurements) -> str:
@@ -134,10 +137,10 @@ def _of_value(finding: RunFinding, m: Measurements) -> Iterator[str]:
 
 def _gradients(m: Measurements) -> Iterator[str]:
     yield "value.sum().backward()"
-    yield f"leaves = [{', '.join(each.name for each in m.inputs if each.differentiable and not _is_nested(each))}]"
+    yield f"leaves = [{', '.join(_variable(each.name) for each in m.inputs if each.differentiable and not _is_nested(each))}]"
     for each in m.inputs:
         if each.differentiable and _is_nested(each):
-            yield f"on_tensors(leaves.append, {each.name})"
+            yield f"on_tensors(leaves.append, {_variable(each.name)})"
     yield "leaves += list(loss.parameters()) if isinstance(loss, nn.Module) else []"
     yield "gradients = [leaf.grad for leaf in leaves if leaf.grad is not None]"
     yield 'print("gradients:", gradients)'
@@ -170,12 +173,13 @@ def _of_wrong_gradient(finding: RunFinding, m: Measurements) -> Iterator[str]:
     yield "def value_of(**changed):"
     yield f"    torch.manual_seed({SEED})"
     given = ", ".join(
-        f"{each.name + '=' if each.by_name else ''}changed.get({each.name!r}, {each.name})" for each in m.inputs
+        f"{each.name + '=' if each.by_name else ''}changed.get({each.name!r}, {_variable(each.name)})"
+        for each in m.inputs
     )
     yield f"    return loss({given}).sum()"
     yield "value_of().backward()"
     names = ", ".join(
-        f"{each.name!r}: {each.name}" for each in m.inputs if each.differentiable and not _is_nested(each)
+        f"{each.name!r}: {_variable(each.name)}" for each in m.inputs if each.differentiable and not _is_nested(each)
     )
     yield f"for name, leaf in {{{names}}}.items():"
     yield "    direction = torch.randn_like(leaf)"
@@ -190,11 +194,11 @@ def _of_wrong_gradient(finding: RunFinding, m: Measurements) -> Iterator[str]:
 
 
 def _of_mutation(finding: RunFinding, m: Measurements) -> Iterator[str]:
-    for name in finding.names:
-        yield f"{name}_before = {name}.clone()"
+    names = [_variable(name) for name in finding.names]
+    yield from (f"{name}_before = {name}.clone()" for name in names)
     yield f"torch.manual_seed({SEED})"
     yield _call(m)
-    unchanged = " and ".join(f"torch.equal({name}, {name}_before)" for name in finding.names)
+    unchanged = " and ".join(f"torch.equal({name}, {name}_before)" for name in names)
     yield f'sys.exit(0 if {unchanged} else "the call changed its arguments")'
 
 
@@ -209,20 +213,28 @@ def _of_second_step(finding: RunFinding, m: Measurements) -> Iterator[str]:
 
 
 def _of_device(finding: RunFinding, m: Measurements) -> Iterator[str]:
-    yield "if not torch.cuda.is_available():"
-    yield '    sys.exit("this script needs a GPU; losslint found the mismatch on a pretend one")'
+    yield from SAME_DEVICE
+    yield ""
+    yield ""
+    yield 'device = "cuda" if torch.cuda.is_available() else "meta"'
     for each in m.inputs:
         if each.shape is not None:
-            yield _changed(each, "{0}.cuda()")
+            yield _changed(each, "{0}.to(device)")
     yield f"torch.manual_seed({SEED})"
     yield f"loss = {_callable(m)}"
-    yield "loss = loss.cuda() if isinstance(loss, nn.Module) else loss"
-    yield f"print(loss({_arguments(m)}))"
+    yield "loss = loss.to(device) if isinstance(loss, nn.Module) else loss"
+    yield "try:"
+    yield "    with SameDevice():"
+    yield f"        loss({_arguments(m)})"
+    yield "except RuntimeError as error:"
+    yield '    if "meta tensor" in str(error):  # they hold no numbers, and the loss reads some'
+    yield '        sys.exit(f"only a GPU can show it: {error}")'
+    yield "    raise"
 
 
 def _of_trace(finding: RunFinding, m: Measurements) -> Iterator[str]:
     yield f"loss = {_callable(m)}"
-    fixed = ", ".join(f"{each.name!r}: {each.name}" for each in m.inputs if each.shape is None)
+    fixed = ", ".join(f"{each.name!r}: {_variable(each.name)}" for each in m.inputs if each.shape is None)
     yield f"torch.fx.symbolic_trace(loss, concrete_args={{{fixed}}})"
 
 

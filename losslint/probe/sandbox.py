@@ -99,6 +99,8 @@ def run_worker(
 
 def _started(python: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}
+    # Else asking torch whether there is a GPU starts CUDA, which no process survives that is forked afterwards.
+    environment["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
     environment.pop("PYTHONPATH", None) if environment.get("PYTHONPATH") == "" else None
     try:
         return subprocess.Popen(

@@ -13,13 +13,14 @@ from rich.text import Text
 
 from losslint.diagnostic import Diagnostic, Severity
 from losslint.files import displayed
-from losslint.measurements import Measurements
+from losslint.measurements import Measurements, Number, Term
 from losslint.probe.report import Probed, ProbeReport
 from losslint.reporters.excerpt import one_line, printable
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "cyan"}
 _NARROW, _FALLBACK, _WIDE = 70, 100, 140
 _MOST_UNTRACED = 5
+_MOST_SPLIT, _MOST_TERMS = 8, 6
 _STATUS = {
     "ok": "ok",
     "no-inputs": "no inputs",
@@ -56,6 +57,7 @@ def _lines(report: ProbeReport, columns: int) -> Iterator[Text]:
             row = diagnostic.place.location.row
             head = f"  {diagnostic.filename}:{row}: {diagnostic.code} "
             yield Text(head + printable(diagnostic.message), "dim")
+    yield from _terms(report, columns)
     yield from _untraced(report, columns)
     yield from _not_run(report, columns)
     yield Text()
@@ -126,8 +128,45 @@ def _story(diagnostic: Diagnostic, report: ProbeReport, columns: int) -> Iterato
         yield Text(
             f"  the inputs are a guess (confidence {diagnostic.confidence:.0%}): give an example to be sure", "dim"
         )
-    if diagnostic.reproducer:
-        yield Text("  --reproducers DIR writes a script that shows it", "dim")
+
+
+def _terms(report: ProbeReport, columns: int) -> Iterator[Text]:
+    """The terms of final sums with value and share of the gradient, the most uneven sums first."""
+    split = [each.measurements for each in report.losses if len(_own_terms(each.measurements)) > 1]
+    if not split:
+        return
+    yield Text()
+    yield Text(
+        "Terms of the sums: value and share of the gradient (on dummy inputs; compare on a batch of yours)", "dim"
+    )
+    ranked = sorted(split, key=lambda m: -max(_share(term) for term in _own_terms(m)))
+    for m in ranked[:_MOST_SPLIT]:
+        parts = "; ".join(
+            f"{each.name} = {_short(each.value)} ({_percent(each)})" for each in _own_terms(m)[:_MOST_TERMS]
+        )
+        left = len(_own_terms(m)) - _MOST_TERMS
+        yield from _paragraph(f"{m.target}: {parts}{f'; {left} more' if left > 0 else ''}", columns, "  ", "dim")
+    if len(ranked) > _MOST_SPLIT:
+        yield Text(f"  and {len(ranked) - _MOST_SPLIT} more losses (--output-format json has all)", "dim")
+
+
+def _own_terms(m: Measurements) -> list[Term]:
+    """The summands, without those that are halves of one thing."""
+    found = m.terms.terms if m.terms is not None and m.terms.status == "split" else ()
+    return sorted((each for each in found if not each.complementary), key=_share, reverse=True)
+
+
+def _share(term: Term) -> float:
+    return float(term.gradient_share) if isinstance(term.gradient_share, (int, float)) else 0.0
+
+
+def _percent(term: Term) -> str:
+    share = _share(term)
+    return f"{share:.0%}" if share >= 0.005 or not share else f"{share:.0e}"
+
+
+def _short(value: Number) -> str:
+    return f"{value:.3g}" if isinstance(value, (int, float)) else str(value)
 
 
 def _untraced(report: ProbeReport, columns: int) -> Iterator[Text]:
@@ -191,6 +230,8 @@ def _summary(report: ProbeReport) -> Iterator[str]:
     ran = report.statuses()["ok"]
     told = found[:1].upper() + found[1:] if found else "No findings"
     yield f"{told}: {ran} of {total} losses ran, {finite} with a finite value and a gradient."
+    if any(each.reproducer for each in report.diagnostics):
+        yield "--reproducers DIR writes a script for each, which runs alone."
     tracers = report.tracers()
     if tracers:
         names = {"symbolic": "symbolic_trace", "make_fx": "make_fx", "dispatch": "a dispatch log"}

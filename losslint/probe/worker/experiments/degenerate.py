@@ -16,7 +16,8 @@ Change = Callable[[Argument, Tensor], Tensor]
 
 
 def measure(case: Case, observer: Observer) -> dict[str, Any]:
-    """`batches` are outcomes; `texts` gives, by argument, how it was changed ("{0}" is the argument before)."""
+    """`batches` are outcomes; `texts` gives, by argument, how it was changed ("{0}" is the argument before, "{name}" another
+    argument)."""
     batches = []
     for name, texts, changed in _batches(case):
         found = outcome(changed, name, observer)
@@ -45,7 +46,7 @@ def _batches(case: Case) -> Iterator[tuple[str, dict[str, str], Case]]:
             alike = other is not prediction and other.value.shape == prediction.value.shape
             if alike and other.value.is_floating_point() and prediction.kind != "logits":
                 equal = case.with_values({prediction.name: other.value.detach().clone()})
-                yield f"{prediction.name} equals {other.name}", {prediction.name: f"{other.name}.clone()"}, equal
+                yield f"{prediction.name} equals {other.name}", {prediction.name: f"{{{other.name}}}.clone()"}, equal
         if prediction.kind in ("real", "embedding") and prediction.value.dim() > 1 and prediction.value.shape[0] > 1:
             repeated = prediction.value.detach().clone()
             repeated[1] = repeated[0]
@@ -60,22 +61,24 @@ def _batches(case: Case) -> Iterator[tuple[str, dict[str, str], Case]]:
 def _constant(case: Case, each: Argument) -> Iterator[tuple[str, dict[str, str], Case]]:
     """Targets and masks in which something is missing altogether."""
     if each.kind in ("mask", "binary", "binary-index") and not each.differentiable:
-        for number, what in ((0, "nothing is set"), (1, "everything is set")):
-            filled = torch.full_like(each.value, number)
-            text = f"torch.full_like({{0}}, {number})"
-            yield f"{each.name}: {what}", {each.name: text}, case.with_values({each.name: filled})
+        said = (
+            ("selects nothing", "selects everything") if each.kind == "mask" else ("is 0 everywhere", "is 1 everywhere")
+        )
+        for number, what in enumerate(said):
+            yield _filled(case, each, what, number)
     if each.kind == "index":
-        same = torch.zeros_like(each.value)
-        yield f"{each.name}: one class only", {each.name: "torch.zeros_like({0})"}, case.with_values({each.name: same})
+        yield _filled(case, each, "holds one class only", 0)
         ignored = _ignored_index(case)
         if ignored is not None:
-            filled = torch.full_like(each.value, ignored)
-            text = f"torch.full_like({{0}}, {ignored})"
-            yield f"{each.name}: all ignored", {each.name: text}, case.with_values({each.name: filled})
+            yield _filled(case, each, "is ignored everywhere", ignored)
         if each.value.dim() == 1 and each.value.shape[0] > 1:
-            different = torch.arange(each.value.shape[0])
-            distinct = case.with_values({each.name: different})
-            yield f"{each.name}: all different", {each.name: "torch.arange({0}.shape[0])"}, distinct
+            distinct = case.with_values({each.name: torch.arange(each.value.shape[0])})
+            yield f"{each.name} holds no class twice", {each.name: "torch.arange({0}.shape[0])"}, distinct
+
+
+def _filled(case: Case, each: Argument, what: str, number: int) -> tuple[str, dict[str, str], Case]:
+    texts = {each.name: f"torch.full_like({{0}}, {number})"}
+    return f"{each.name} {what}", texts, case.with_values({each.name: torch.full_like(each.value, number)})
 
 
 def _ignored_index(case: Case) -> int | None:
