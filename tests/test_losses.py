@@ -55,8 +55,8 @@ def test_names_of_losses(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    """glossary lossless Lossy lossy_compress gloss colossal blossom floss StoppingCriterion stopping_criterion split_criterion criteria
-    close packet_loss accuracy stopping_fn_from_loss""".split(),
+    """glossary lossless Lossy lossy_compress gloss colossal blossom floss StoppingCriterion stopping_criterion criteria
+    split_criterion close packet_loss accuracy stopping_fn_from_loss""".split(),
 )
 def test_words_that_are_no_losses(name: str) -> None:
     assert not says_loss(name)
