@@ -1,0 +1,32 @@
+"""Each pair of fixtures/pairs is what it says: the buggy half misbehaves in torch, and the fixed half does not."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from pairs_shown import maths
+
+FOLDER = Path(__file__).parent.parent / "fixtures" / "pairs"
+SLUGS = sorted(path.parent.name for path in FOLDER.glob("*/buggy.py"))
+PROOFS: dict[str, Callable[[ModuleType], bool]] = {
+    name: proof for family in (maths,) for name, proof in vars(family).items() if name in SLUGS
+}
+
+
+def module(slug: str, half: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"pair_{slug}_{half}", FOLDER / slug / f"{half}.py")
+    assert spec is not None and spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_only_the_buggy_half_shows_its_bug(slug: str) -> None:
+    assert PROOFS[slug](module(slug, "buggy")), "the buggy half behaves"
+    assert not PROOFS[slug](module(slug, "fixed")), "the fixed half misbehaves"
