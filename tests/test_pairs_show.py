@@ -9,12 +9,13 @@ from types import ModuleType
 
 import pytest
 
-from pairs_shown import maths
+from pairs_shown import empty, maths, reduction
 
 FOLDER = Path(__file__).parent.parent / "fixtures" / "pairs"
 SLUGS = sorted(path.parent.name for path in FOLDER.glob("*/buggy.py"))
+FAMILIES = (maths, empty, reduction)
 PROOFS: dict[str, Callable[[ModuleType], bool]] = {
-    name: proof for family in (maths,) for name, proof in vars(family).items() if name in SLUGS
+    name: proof for family in FAMILIES for name, proof in vars(family).items() if name in SLUGS
 }
 
 
