@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 
@@ -47,22 +47,21 @@ def raises(call: Callable[[], object], *kinds: type[Exception]) -> bool:
     return False
 
 
-def moved(module: nn.Module, device: str = "cuda") -> nn.Module:
-    """What `.to(device)` moves, for fake tensors: parameters and buffers, and nothing else."""
-    return module._apply(lambda t: torch.empty_like(t, device=device))
-
-
 def off_device(call: Callable[[], object]) -> bool:
-    """Whether the call mixes devices, or asks for a GPU that is not there. Nothing is computed."""
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        try:
-            call()
-        except (RuntimeError, AssertionError) as error:
-            text = str(error).lower()
-            if "device" in text or "cuda" in text:
-                return True
+    """Whether the call mixes devices. Meta tensors are on another device than the CPU, and nothing is computed."""
+    try:
+        call()
+    except RuntimeError as error:
+        if "device" not in str(error):
             raise
+        return True
     return False
+
+
+def asks_for_a_gpu(call: Callable[[], object]) -> bool:
+    """Whether the call, given fake tensors of a second GPU, turns to the current one."""
+    with FakeTensorMode():
+        return raises(call, RuntimeError)
 
 
 def leaf(*shape: int, scale: float = 1.0, seed: int = 0) -> Tensor:
