@@ -10,11 +10,11 @@ from types import ModuleType
 import pytest
 import torch
 
-from pairs_shown import device, dtype, empty, maths, numerics, reduction, slip
+from pairs_shown import broadcast, device, dtype, empty, gradient, in_place, maths, numerics, reduction, slip
 
 FOLDER = Path(__file__).parent.parent / "fixtures" / "pairs"
 SLUGS = sorted(path.parent.name for path in FOLDER.glob("*/buggy.py"))
-FAMILIES = (maths, empty, reduction, device, numerics, dtype, slip)
+FAMILIES = (maths, empty, reduction, device, numerics, dtype, slip, broadcast, in_place, gradient)
 PROOFS: dict[str, Callable[[ModuleType], bool]] = {
     name: proof for family in FAMILIES for name, proof in vars(family).items() if name in SLUGS
 }

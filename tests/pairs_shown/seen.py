@@ -67,4 +67,4 @@ def asks_for_a_gpu(call: Callable[[], object]) -> bool:
 def leaf(*shape: int, scale: float = 1.0, seed: int = 0) -> Tensor:
     """A random input that wants a gradient."""
     generator = torch.Generator().manual_seed(seed)
-    return (torch.randn(*shape, generator=generator) * scale).requires_grad_()
+    return (torch.randn(shape, generator=generator) * scale).requires_grad_()
