@@ -103,3 +103,17 @@ def total_counted_into_itself(m: ModuleType) -> bool:
 
 def huber_one_sided(m: ModuleType) -> bool:
     return not close(m.huber_loss(torch.tensor([-10.0]), 1.0), torch.tensor([9.5]))
+
+
+def ranking_labels_zero_and_one(m: ModuleType) -> bool:
+    first, second = torch.tensor([[0.9]]), torch.tensor([[0.1]])
+    wrong = m.RankPoseLoss().rank_loss(first, second, m.rank_labels(torch.zeros(1, 1), torch.ones(1, 1)))
+    return close(wrong, 0.1)
+
+
+def vae_half_applies_to_one(m: ModuleType) -> bool:
+    return not close(m.VariationalLoss().divergence(torch.zeros(1, 3), torch.ones(1, 3)), torch.zeros(1))
+
+
+def quantile_sign_below(m: ModuleType) -> bool:
+    return bool(m.QuantileLoss()(torch.full((1, 2, 3), 5.0), torch.zeros(1, 2)) < 0)
