@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from losslint.semantics import builtin_calls, inlining, method_calls, module_calls
+from losslint.semantics import builtin_calls, callables, inlining, method_calls, module_calls
 from losslint.semantics.machine import MAX_CALL_DEPTH
 from losslint.semantics.names import dotted
 from losslint.semantics.operators import Operator, Parameter, lookup_function, lookup_module
@@ -40,31 +40,6 @@ class Arguments:
     def all(self) -> tuple[Value, ...]:
         """Every argument value."""
         return (*self.positional, *self.named.values())
-
-
-def partial(frame: Frame, node: cst.Call, state: State) -> Value:
-    """`functools.partial(function, ...)`: the function with some arguments kept."""
-    arguments = read_arguments(frame, node, state)
-    written = dotted(node.args[0].value) if node.args else None
-    origin = Origin("partial", arguments.positional, dict(arguments.named), frame.site(node), written or "")
-    return Value(frame.machine.fresh(), Kind.FUNCTION, origin=origin)
-
-
-def _call_partial(frame: Frame, function: Value, node: cst.Call, state: State) -> Value:
-    """A call of a partial: its arguments first, then those of the call."""
-    given = read_arguments(frame, node, state)
-    origin = function.origin
-    arguments = Arguments((*origin.operands[1:], *given.positional), {**origin.keywords, **given.named}, given.complete)
-    unit = origin.site.unit if origin.site is not None else frame.unit
-    found = (unit, origin.label) if origin.label in unit.functions else frame.machine.resolve(unit, origin.label)
-    if found is not None and found[1] in found[0].functions:
-        return inlining.call_function(frame, found[0], found[0].functions[found[1]], node, state, arguments=arguments)
-    operator = lookup_function(
-        unit.imports.get(origin.label.partition(".")[0], "") + "." + origin.label.partition(".")[2]
-    )
-    if operator is not None:
-        return operator_call(frame, operator, operator.parameters, arguments, node, state)
-    return opaque_call(frame, origin.label, arguments.all, node)
 
 
 def evaluate_call(frame: Frame, node: cst.Call, state: State) -> Value:
@@ -110,6 +85,8 @@ def read_arguments(frame: Frame, node: cst.Call, state: State) -> Arguments:
         value = frame.evaluate(argument.value, state)
         if argument.star == "*" and isinstance(value.elements, tuple):
             positional.extend(value.elements)
+        elif argument.star == "**" and isinstance(value.elements, dict) and value.origin.name == "keywords":
+            named.update(value.elements)
         elif argument.star:
             complete = False
             positional.append(value) if argument.star == "*" else named.setdefault("**", value)
@@ -134,17 +111,18 @@ def bind(parameters: Sequence[Parameter], arguments: Arguments) -> dict[str, Val
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "a_min": "min", "a_max": "max"}
 
 
-def library_call(frame: Frame, qualified: str, node: cst.Call, state: State) -> Value:
-    """A call of an imported name."""
+def library_call(
+    frame: Frame, qualified: str, node: cst.Call, state: State, arguments: Arguments | None = None
+) -> Value:
+    """A call of an imported name, with the arguments of the node or those given."""
+    if qualified == "functools.partial":
+        return callables.partial(frame, node, state)
+    arguments = arguments or read_arguments(frame, node, state)
     operator = lookup_function(qualified)
     if operator is not None:
-        arguments = read_arguments(frame, node, state)
         return operator_call(frame, operator, operator.parameters, arguments, node, state)
-    if qualified == "functools.partial":
-        return partial(frame, node, state)
     if lookup_module(qualified) is not None:
-        return module_calls.construct(frame, qualified, node, state)
-    arguments = read_arguments(frame, node, state)
+        return module_calls.construct(frame, qualified, node, state, arguments)
     if qualified.startswith(("math.", "numpy.")):
         return _escape(frame, qualified, arguments, node, state)
     if qualified in _REWRAPS or qualified == "torch.autograd.Variable":
@@ -173,10 +151,9 @@ def _project_call(frame: Frame, qualified: str, arguments: Arguments, node: cst.
     if found is None:
         return opaque_call(frame, qualified, arguments.all, node)
     unit, name = found
-    if name in unit.functions:
-        return inlining.call_function(frame, unit, unit.functions[name], node, state)
-    if name in unit.classes:
-        return module_calls.construct_local(frame, unit, name, node, state)
+    value = callables.project_value(frame, unit, name)
+    if value is not None:
+        return call_value(frame, value, node, state, arguments)
     return opaque_call(frame, qualified, arguments.all, node)
 
 
@@ -310,27 +287,26 @@ def opaque_call(frame: Frame, label: str, arguments: Sequence[Value], node: cst.
     return frame.machine.unknown(node, frame.unit, arguments, f"{label}()")
 
 
-def call_value(frame: Frame, function: Value, node: cst.Call, state: State) -> Value:
-    """A call of a value: a module, a local function, an instance, or something unknown."""
+def call_value(
+    frame: Frame, function: Value, node: cst.Call, state: State, arguments: Arguments | None = None
+) -> Value:
+    """A call of a value (a module, a function, a class, an instance, or something unknown), with the arguments of the node or
+    those given."""
     if function.kind is Kind.MODULE:
-        return module_calls.call_module(frame, function, node, state)
-    if function.origin.name == "partial":
-        return _call_partial(frame, function, node, state)
-    if function.origin.name == "local_function" and function.origin.site is not None:
-        definition = function.origin.site.node
-        if isinstance(definition, cst.FunctionDef):
-            return inlining.call_function(frame, frame.unit, definition, node, state, closure=True)
-    if function.origin.name == "library" and lookup_function(function.origin.label) is not None:
-        return library_call(frame, function.origin.label, node, state)
-    arguments = read_arguments(frame, node, state)
+        return module_calls.call_module(frame, function, node, state, arguments)
+    made = callables.call_function_value(frame, function, node, state, arguments)
+    if made is not None:
+        return made
+    if callables.is_library_function(function):
+        return library_call(frame, function.origin.label, node, state, arguments)
+    arguments = arguments or read_arguments(frame, node, state)
     made = frame.machine.unknown(node, frame.unit, (*arguments.all, function), f"{frame.unit.code(node.func)}()")
     from_module = function.gradient is Gradient.CARRIES or function.kind is Kind.UNKNOWN  # it may be a network
     return made.with_(gradient=Gradient.CARRIES) if from_module and state.gradient_matters else made
 
 
 def _named_call(frame: Frame, name: str, node: cst.Call, state: State) -> Value:
-    if name in frame.unit.functions:
-        return inlining.call_function(frame, frame.unit, frame.unit.functions[name], node, state)
-    if name in frame.unit.classes:
-        return module_calls.construct_local(frame, frame.unit, name, node, state)
+    value = callables.project_value(frame, frame.unit, name)
+    if value is not None:
+        return call_value(frame, value, node, state)
     return builtin_calls.builtin_call(frame, name, node, state)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from losslint.semantics import callables
 from losslint.semantics.operators import Interval, lookup_function
 from losslint.semantics.state import State
 from losslint.semantics.subscripts import subscript
@@ -75,7 +76,7 @@ def _named(frame: Frame, node: cst.NamedExpr, state: State) -> Value:
 
 
 def _lambda(frame: Frame, node: cst.Lambda, state: State) -> Value:
-    return Value(frame.machine.fresh(), Kind.FUNCTION, origin=Origin("lambda", site=frame.site(node)))
+    return callables.lambda_value(frame, node, state)
 
 
 def _formatted(frame: Frame, node: cst.FormattedString, state: State) -> Value:

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from losslint.semantics import calls, comprehensions, expressions, stores
+from losslint.semantics import callables, calls, comprehensions, expressions, stores
 from losslint.semantics.graph import BRANCH
-from losslint.semantics.machine import Machine
+from losslint.semantics.machine import MAX_CALL_DEPTH, Machine
 from losslint.semantics.members import Instance, member_value
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.operators import lookup_function, lookup_module
 from losslint.semantics.selections import is_selection
 from losslint.semantics.state import State
 from losslint.semantics.values import DType, Gradient, Kind, Origin, Role, Site, Value
-
-MAX_GLOBAL_DEPTH = 3
 
 
 class Frame:
@@ -95,18 +93,22 @@ class Frame:
     def global_value(self, name: str, node: cst.CSTNode) -> Value:
         """A name of the module: a constant, a function, a class, an import, or a builtin."""
         machine = self.machine
-        origin = Origin("global", site=self.site(node), label=name)
-        key = machine.number("global", str(self.unit.path), name)
-        if name in self.unit.functions:
-            return Value(key, Kind.FUNCTION, origin=origin)
-        if name in self.unit.classes:
-            return Value(key, Kind.CLASS, origin=origin)
+        value = self.project_value(name)
+        if value is not None:
+            return value
         constant = self.unit.constants.get(name)
         if isinstance(constant, (cst.Integer, cst.Float, cst.SimpleString, cst.UnaryOperation, cst.BinaryOperation)):
             return self.evaluate(constant, State())
         if name in self.unit.imports:
             return self.library_value(self.unit.imports[name], node)
         return machine.unknown(node, self.unit, (), f"global {name}")
+
+    def project_value(self, name: str) -> Value | None:
+        """A function, class or module that the project binds to a name of this file, here or where it is imported from."""
+        if name in self.unit.imports:
+            found = self.machine.resolve(self.unit, name) if self.depth < MAX_CALL_DEPTH else None
+            return callables.project_value(self, *found) if found is not None else None
+        return callables.project_value(self, self.unit, name)
 
     def library_value(self, qualified: str, node: cst.CSTNode) -> Value:
         """A name of torch, math or another library that is not called here."""

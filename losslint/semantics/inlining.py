@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from losslint.semantics import calls
+from losslint.semantics import callables, calls
 from losslint.semantics.graph import Call
 from losslint.semantics.machine import MAX_CALL_DEPTH
 from losslint.semantics.members import Instance
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.parameters import default_value
 from losslint.semantics.state import State
-from losslint.semantics.values import Value
+from losslint.semantics.values import Kind, Origin, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
@@ -45,14 +45,16 @@ def call_function(
     function: Function,
     node: cst.Call,
     state: State,
-    closure: bool = False,
     arguments: calls.Arguments | None = None,
+    is_bare: bool = False,
 ) -> Value:
-    """A function of the project, or a nested one that sees the caller's names."""
+    """A function of the project as its decorators leave it, or without them."""
     if arguments is None:
         arguments = calls.read_arguments(frame, node, state)
-    callee = _callee(frame, unit, frame.instance if closure else None)
-    return run_call(frame, callee, function.name.value, function, arguments, node, state, False, closure)
+    wrapper = None if is_bare else callables.decorated(frame, unit, function, node, state)
+    if wrapper is not None:
+        return calls.call_value(frame, wrapper, node, state, arguments)
+    return run_call(frame, _callee(frame, unit, None), function.name.value, function, arguments, node, state, False)
 
 
 def call_instance(
@@ -88,9 +90,12 @@ def run_call(
     node: cst.Call,
     state: State,
     skip_self: bool,
-    closure: bool = False,
+    around: Mapping[str, Value] | None = None,
 ) -> Value:
-    """Run a function's body with a call's arguments; too deep, recursive or with hidden arguments it is opaque."""
+    """Run a function's body with a call's arguments; too deep, recursive or with hidden arguments it is opaque.
+
+    `around` are the names that a nested function sees.
+    """
     from losslint.semantics.statements import run_function
 
     too_deep = frame.depth >= MAX_CALL_DEPTH or not frame.machine.may_inline
@@ -102,8 +107,8 @@ def run_call(
     inner.frame = frame.machine.next_frame()
     inner.calls = (*state.calls, Call(symbol, frame.site(node)))
     own = callee.instance is frame.instance
-    kept = {name: value for name, value in state.scope.items() if closure or (own and name.startswith("self."))}
-    inner.scope = {**kept, **bind_parameters(callee, function, arguments, skip_self)}
+    kept = {name: value for name, value in state.scope.items() if own and name.startswith("self.")}
+    inner.scope = {**kept, **(around or {}), **bind_parameters(callee, function.params, arguments, skip_self)}
     summary = _summary_key(callee, function, inner)
     known = frame.machine.results.get(summary)
     if known is not None:
@@ -140,13 +145,15 @@ def _keep_attributes(
             state.bind(name, frame.machine.phi(values))
 
 
-def bind_parameters(callee: Frame, function: Function, arguments: calls.Arguments, skip_self: bool) -> dict[str, Value]:
+def bind_parameters(
+    callee: Frame, declared: cst.Parameters, arguments: calls.Arguments, skip_self: bool
+) -> dict[str, Value]:
     """The parameters of a function bound to a call's arguments, defaults where none is given."""
-    parameters = [*function.params.posonly_params, *function.params.params]
+    parameters = [*declared.posonly_params, *declared.params]
     if skip_self:
         parameters = parameters[1:]
     scope: dict[str, Value] = {}
-    for position, parameter in enumerate([*parameters, *function.params.kwonly_params]):
+    for position, parameter in enumerate([*parameters, *declared.kwonly_params]):
         name = parameter.name.value
         if position < len(arguments.positional) and position < len(parameters):
             scope[name] = arguments.positional[position]
@@ -157,11 +164,19 @@ def bind_parameters(callee: Frame, function: Function, arguments: calls.Argument
             scope[name] = (
                 given.with_(is_default=False) if given is not None else callee.machine.unknown(parameter, callee.unit)
             )
-    star = function.params.star_arg
+    star = declared.star_arg
     if isinstance(star, cst.Param):
         rest = arguments.positional[len(parameters) :]
         made = callee.machine.unknown(star, callee.unit, rest)
         scope[star.name.value] = made.with_(elements=tuple(rest))
-    if function.params.star_kwarg is not None:
-        scope[function.params.star_kwarg.name.value] = callee.machine.unknown(function.params.star_kwarg, callee.unit)
+    if declared.star_kwarg is not None:
+        scope[declared.star_kwarg.name.value] = _keywords(callee, declared.star_kwarg, arguments, scope)
     return scope
+
+
+def _keywords(callee: Frame, parameter: cst.Param, arguments: calls.Arguments, bound: Mapping[str, Value]) -> Value:
+    """What `**kwargs` holds: the arguments that no other parameter takes."""
+    rest = {name: value for name, value in arguments.named.items() if name not in bound}
+    made = callee.machine.unknown(parameter, callee.unit, tuple(rest.values()))
+    origin = Origin("keywords", tuple(rest.values()), site=callee.site(parameter), label=parameter.name.value)
+    return made.with_(kind=Kind.MAPPING, origin=origin, elements=rest)

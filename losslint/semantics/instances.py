@@ -55,7 +55,7 @@ def _scope(frame: Frame, constructor: object, arguments: Arguments | None) -> di
 
     assert isinstance(constructor, Function)
     if arguments is not None:
-        return bind_parameters(frame, constructor, arguments, skip_self=True)
+        return bind_parameters(frame, constructor.params, arguments, skip_self=True)
     parameters = [*constructor.params.posonly_params, *constructor.params.params][1:]
     return {
         parameter.name.value: constructor_parameter(frame, parameter)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import libcst as cst
 
@@ -26,6 +26,9 @@ from losslint.semantics.values import (
     Site,
     Value,
 )
+
+if TYPE_CHECKING:
+    from losslint.semantics.frame import Frame
 
 MAX_OPERATORS = 20_000
 MAX_STATEMENTS = 12_000
@@ -76,6 +79,9 @@ class Machine:
         self.inlined: set[int] = set()
         self.results: dict[Hashable, Value] = {}
         self.opaque: set[int] = set()
+        self.closures: dict[int, tuple[Frame, State]] = {}
+        self.decorated: dict[int, Value | None] = {}
+        self.undecorated: set[int] = set()
         self._numbers: dict[Hashable, int] = {}
         self._frames = 0
 

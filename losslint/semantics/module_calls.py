@@ -20,19 +20,29 @@ if TYPE_CHECKING:
 MAX_NESTED_INSTANCES = 3
 
 
-def construct(frame: Frame, qualified: str, node: cst.Call, state: State) -> Value:
-    """An instance of a torch module; its constructor's arguments are kept by name."""
+_CONTAINERS = frozenset({"torch.nn.ModuleList", "torch.nn.ModuleDict"})
+
+
+def construct(
+    frame: Frame, qualified: str, node: cst.Call, state: State, arguments: calls.Arguments | None = None
+) -> Value:
+    """An instance of a torch module; its constructor's arguments are kept by name, the members of containers as elements."""
     module = lookup_module(qualified)
-    arguments = calls.read_arguments(frame, node, state)
+    arguments = arguments or calls.read_arguments(frame, node, state)
     bound = calls.bind(module.constructor, arguments) if module is not None else dict(arguments.named)
     origin = Origin("module", arguments.positional, bound, frame.site(node), qualified)
     key = frame.machine.number("module", qualified, *(value.key for value in arguments.all))
-    return Value(key, Kind.MODULE, origin=origin, gradient=Gradient.CARRIES)
+    elements = arguments.positional[0].elements if qualified in _CONTAINERS and arguments.positional else None
+    if qualified == "torch.nn.Sequential" and arguments.complete:
+        elements = arguments.positional
+    return Value(key, Kind.MODULE, origin=origin, gradient=Gradient.CARRIES, elements=elements)
 
 
-def construct_local(frame: Frame, unit: Unit, name: str, node: cst.Call, state: State) -> Value:
+def construct_local(
+    frame: Frame, unit: Unit, name: str, node: cst.Call, state: State, arguments: calls.Arguments | None = None
+) -> Value:
     """An instance of a class of the project, built with the call's arguments."""
-    arguments = calls.read_arguments(frame, node, state)
+    arguments = arguments or calls.read_arguments(frame, node, state)
     origin = Origin("instance", arguments.all, dict(arguments.named), frame.site(node), name)
     key = frame.machine.fresh()
     if frame.machine.may_inline and frame.machine.building < MAX_NESTED_INSTANCES and arguments.complete:
@@ -42,9 +52,11 @@ def construct_local(frame: Frame, unit: Unit, name: str, node: cst.Call, state: 
     return Value(key, Kind.MODULE, origin=origin, gradient=Gradient.CARRIES)
 
 
-def call_module(frame: Frame, function: Value, node: cst.Call, state: State) -> Value:
+def call_module(
+    frame: Frame, function: Value, node: cst.Call, state: State, arguments: calls.Arguments | None = None
+) -> Value:
     """Calling a module: the operator it stands for, its members one after the other, or something unknown."""
-    arguments = calls.read_arguments(frame, node, state)
+    arguments = arguments or calls.read_arguments(frame, node, state)
     return _apply(frame, function, arguments, node, state)
 
 

@@ -66,10 +66,15 @@ def without_parentheses(node: cst.BaseExpression, text: str) -> str:
     return inner.strip()
 
 
+_NAMED = frozenset(("parameter", "setting", "attribute", "function", "local_function", "class", "keywords"))
+
+
 def excerpt(value: Value, limit: int = 40) -> str:
     """What a person would call a value: its name, or its source text, shortened."""
-    if value.origin.name in ("parameter", "setting", "attribute") and value.origin.label:
+    if value.origin.name in _NAMED and value.origin.label:
         return value.origin.label
+    if value.origin.name == "phi" and value.origin.site is None:
+        return excerpt(max(value.origin.operands, key=lambda each: each.zero is not None), limit)
     site = value.origin.site
     if site is None:
         return value.origin.label or value.origin.name

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from losslint.semantics import callables
 from losslint.semantics.comprehensions import bind_target, element_of, looped_tensors, record_loop
 from losslint.semantics.expressions import _BINARY, arithmetic
 from losslint.semantics.graph import RETURN, Condition
@@ -15,7 +16,7 @@ from losslint.semantics.machine import MAX_STATES
 from losslint.semantics.names import Function, dotted
 from losslint.semantics.state import State, join_states
 from losslint.semantics.truth import Test, read_test
-from losslint.semantics.values import Kind, Origin, Value
+from losslint.semantics.values import Origin, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
@@ -105,9 +106,8 @@ def run_statement(frame: Frame, node: cst.CSTNode, state: State) -> Flow:
             return _with(frame, items, body, state)
         case cst.Try():
             return _try(frame, node, state)
-        case cst.FunctionDef(name=cst.Name(value=name)):
-            origin = Origin("local_function", site=frame.site(node), label=name)
-            state.bind(name, Value(frame.machine.fresh(), Kind.FUNCTION, origin=origin))
+        case cst.FunctionDef():
+            callables.bind_definition(frame, node, state)
     return Flow([state])
 
 
