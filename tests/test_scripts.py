@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +104,17 @@ def test_a_device_mismatch_shows_without_a_gpu(endings: dict[str, str], symbol: 
 def test_a_loss_that_reads_numbers_needs_a_gpu_to_show_it(endings: dict[str, str]) -> None:
     if not torch.cuda.is_available():
         assert endings["LL501 NumberLoss"].startswith("only a GPU can show it: ")
+
+
+def test_files_of_a_package_share_what_was_stood_in_for(tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("import absent_dependency\n")
+    for name in ("first", "second"):
+        (package / f"{name}.py").write_text(f"def {name}_loss(pred, target):\n    return (pred - target).abs()\n")
+    report = probed([package], tmp_path)
+    assert [each.measurements.stood_in for each in report.losses] == [("absent_dependency",)] * 2
+    for diagnostic in report.diagnostics:
+        assert diagnostic.reproducer is not None
+        done = subprocess.run([sys.executable, "-c", diagnostic.reproducer], capture_output=True, text=True)
+        assert done.stderr.startswith("the value is no scalar")

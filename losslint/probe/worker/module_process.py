@@ -29,6 +29,8 @@ def run_modules(groups: Sequence[tuple[Target, ...]], request: Request, send: Se
     note = sender(tell)
     folder = tempfile.mkdtemp(prefix="losslint-")
     os.chdir(folder)
+    # A module that is imported already, with stand-ins, is not imported again for the next file of its package.
+    by_package: dict[str, set[str]] = {}
     try:
         for group in groups:
             note({"importing": group[0].id})
@@ -42,7 +44,9 @@ def run_modules(groups: Sequence[tuple[Target, ...]], request: Request, send: Se
                 continue
             note({"imported": group[0].id})
             sys.stdout.flush()
-            _run_losses(group, module, stood_in, request, send)
+            missing = by_package.setdefault(group[0].module.partition(".")[0], set())
+            missing.update(stood_in)
+            _run_losses(group, module, sorted(missing), request, send)
             note({"done": group[0].id})
     finally:
         os.chdir("/")
