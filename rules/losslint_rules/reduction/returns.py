@@ -15,7 +15,8 @@ _OPTION = re.compile(
     r"reduc|average|aggregat|per_sample|batch_mean|size_avg|mean_|_mean|keep_batch|keepdim|agg_", re.IGNORECASE
 )
 _PER_ELEMENT = re.compile(
-    r"none|per.?(sample|element|pixel|example|instance|item)|element.?wise|pixel.?wise|unreduced|_map|matrix|\(N,?\)",
+    r"none|(?<![a-z])(per|an?|each|every).?(sample|element|pixel|example|instance|item)|element.?wise|pixel.?wise"
+    r"|unreduced|_map|matrix|\(N,?\)",
     re.IGNORECASE,
 )
 _SELF_OPTION = re.compile(r"self\.\w*(reduc|average|aggregat)", re.IGNORECASE)
