@@ -1,0 +1,50 @@
+"""Walking libcst trees fast: without white space, commas and parentheses, and each definition once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import lru_cache
+
+import libcst as cst
+
+_TRIVIA = tuple("whitespace leading_lines lines_after lpar rpar header footer comma semicolon equal".split())
+_LEAVES = (cst.Name, cst.Integer, cst.Float, cst.Imaginary, cst.SimpleString)
+_FIELDS: dict[type[cst.CSTNode], tuple[str, ...]] = {}
+
+
+def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
+    known = _FIELDS.get(kind)
+    if known is None:
+        names = (field.name for field in fields(kind))
+        known = _FIELDS[kind] = tuple(name for name in names if not name.startswith(_TRIVIA))
+    return known
+
+
+def children(node: cst.CSTNode) -> list[cst.CSTNode]:
+    """The nodes directly below a node, expressions and statements and what holds them together."""
+    if isinstance(node, _LEAVES):
+        return []
+    found: list[cst.CSTNode] = []
+    for name in _fields(type(node)):
+        value = getattr(node, name)
+        if isinstance(value, (list, tuple)):
+            found += [each for each in value if isinstance(each, cst.CSTNode)]
+        elif isinstance(value, cst.CSTNode):
+            found.append(value)
+    return found
+
+
+def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """A node and everything below it, outer nodes first, in the order of the text."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        yield current
+        pending += reversed(children(current))
+
+
+@lru_cache(maxsize=1024)
+def nodes_of(definition: cst.CSTNode) -> tuple[cst.CSTNode, ...]:
+    """Everything below a function or class, each definition walked once."""
+    return tuple(walk(definition))
