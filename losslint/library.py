@@ -10,6 +10,8 @@ from losslint.semantics.names import Unit, parse_unit
 from losslint.semantics.project import Project
 from losslint.source import Source, parse_ast, parse_cst, read_source, too_complex
 
+MAX_TEXT = 40_000_000
+
 
 class Library:
     """Units and their sources by path, read when a name leads to them."""
@@ -20,6 +22,8 @@ class Library:
         self._sources: dict[Path, Source] = {}
         self._positions: dict[Path, Positions] = {}
         self._resolved: dict[tuple[Path, str], tuple[Unit, str] | None] = {}
+        self._neighbours: dict[Path, tuple[Path, ...] | None] = {}
+        self._texts: dict[Path, str] = {}
 
     def open(self, source: Source) -> Unit | Diagnostic:
         """The unit of a file that is to be linted; an LL9 where libcst cannot parse it."""
@@ -64,6 +68,25 @@ class Library:
             return None
         self._sources[path.absolute()] = source
         return parse_unit(path, str(path), module)
+
+    def texts_beside(self, unit: Unit) -> tuple[str, ...] | None:
+        """The texts of the project's other files; None where they are too many or too long to be looked through."""
+        own = unit.path.absolute()
+        if own.parent not in self._neighbours:
+            self._neighbours[own.parent] = self._project.neighbours(own)
+        paths = self._neighbours[own.parent]
+        if paths is None:
+            return None
+        texts = [self._text(path) for path in paths if path != own]
+        return tuple(texts) if sum(map(len, texts)) <= MAX_TEXT else None
+
+    def _text(self, path: Path) -> str:
+        if path not in self._texts:
+            try:
+                self._texts[path] = path.read_text("utf-8", "replace")
+            except OSError:
+                self._texts[path] = ""
+        return self._texts[path]
 
     def source(self, unit: Unit) -> Source:
         """The source a unit was parsed from."""

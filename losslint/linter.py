@@ -15,7 +15,6 @@ from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
 from losslint.semantics.interpreter import analyse
 from losslint.semantics.losses import Loss
-from losslint.semantics.machine import Resolver
 from losslint.semantics.names import Unit
 from losslint.semantics.values import Site
 from losslint.source import Source
@@ -37,7 +36,7 @@ def lint_source(source: Source, losses: Sequence[Loss], rules: Sequence[Rule], l
     unit = library.open(source)
     if isinstance(unit, Diagnostic):
         return Linted((unit,), {source.filename: source})
-    findings = list(_findings(unit, losses, rules, library.resolve))
+    findings = list(_findings(unit, losses, rules, library))
     if not findings:
         return Linted()
     report = _Report(unit, library)
@@ -47,10 +46,10 @@ def lint_source(source: Source, losses: Sequence[Loss], rules: Sequence[Rule], l
     return Linted(ordered, report.sources)
 
 
-def _findings(unit: Unit, losses: Sequence[Loss], rules: Sequence[Rule], resolve: Resolver) -> Iterable[Finding]:
-    graphs = [
-        graph for loss in losses for entry in loss.entries if (graph := analyse(unit, entry, resolve)) is not None
-    ]
+def _findings(unit: Unit, losses: Sequence[Loss], rules: Sequence[Rule], library: Library) -> Iterable[Finding]:
+    entries = [entry for loss in losses for entry in loss.entries]
+    analysed = (analyse(unit, entry, library.resolve, library.texts_beside) for entry in entries)
+    graphs = [graph for graph in analysed if graph is not None]
     for graph in graphs:
         if not _is_seen_from_callers(graph, graphs):
             for rule in rules:

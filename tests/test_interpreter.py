@@ -303,3 +303,30 @@ def test_the_interpreter_reaches_every_operator(row: Operator) -> None:
     for call in calls:
         graph = graph_of(f"import torch.special\nimport torch.linalg\ndef loss(x: Tensor):\n    return {call}\n")
         assert row.name in {op.name for op in graph.ops}, call
+
+
+def test_a_graph_knows_the_bases_of_its_class() -> None:
+    text = """
+    from elsewhere import Mixin
+    class Base(nn.Module, Generic[int]): ...
+    class Loss(Base, Mixin):
+        def forward(self, pred):
+            return pred.mean()
+    """
+    graph = graph_of(text, "Loss.forward")
+    assert [base.name for base in graph.lineage] == ["Loss", "Base"]
+    assert graph.foreign == ("elsewhere.Mixin", "torch.nn.Module", "Generic")
+
+
+def test_a_graph_knows_the_paths_that_end_without_a_return() -> None:
+    text = """
+    def loss(pred, reduction="mean"):
+        if reduction == "mean":
+            return pred.mean()
+        elif reduction == "sum":
+            return pred.sum()
+    """
+    ((first, second),) = graph_of(text).falling
+    assert [first.holds, second.holds] == [False, False]
+    assert [each.test.origin.operands[1].constant for each in (first, second)] == ["mean", "sum"]
+    assert graph_of("def loss(pred):\n    return pred.mean()\n").falling == ()

@@ -222,3 +222,23 @@ def test_few_trees_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     project.tree(tmp_path / "b.py")
     project.tree(tmp_path / "c.py")
     assert project.tree(tmp_path / "a.py") is not first
+
+
+def test_neighbours_are_the_files_below_the_root_and_nothing_hidden_or_installed(tmp_path: Path) -> None:
+    project = written(tmp_path / "repo", pkg__init="", pkg__dice="", train="", scripts__run="", venv__x="")
+    (tmp_path / "repo" / ".git").mkdir()
+    (tmp_path / "repo" / ".git" / "hook.py").write_text("")
+    written(tmp_path, outside="")
+    found = project.neighbours(tmp_path / "repo" / "pkg" / "dice.py")
+    assert found is not None
+    names = [path.relative_to(tmp_path / "repo").as_posix() for path in found]
+    assert sorted(names) == ["pkg/__init__.py", "pkg/dice.py", "scripts/run.py", "train.py"]
+
+
+def test_neighbours_of_an_installed_file_are_its_package_alone(tmp_path: Path) -> None:
+    site = tmp_path / "site-packages"
+    written(site, pkg__init="", pkg__inner__init="", pkg__inner__dice="", other__init="")
+    found = Project().neighbours(site / "pkg" / "inner" / "dice.py")
+    assert found is not None
+    assert {path.relative_to(site).parts[0] for path in found} == {"pkg"}
+    assert len(found) == 3

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.values import Gradient, Origin, Site, Value
+
+if TYPE_CHECKING:
+    from losslint.semantics.members import Base
 
 SEMANTICS_VERSION = 1
 BRANCH = "prim::If"
@@ -86,6 +90,9 @@ class Graph:
 
     `function` is the entry's definition (None for a script), `owner` the class it belongs to ("" for functions),
     `inlined` the ids of the definitions that calls were followed into, `opaque` those of the calls nothing is known of.
+    `lineage` is the owner and its bases in the project, nearest first, `foreign` the full names of the bases elsewhere;
+    `falling` holds the conditions of the paths that end without a return; `elsewhere` gives the texts of the project's
+    other files, or None where they are too many to be read.
     """
 
     symbol: str
@@ -96,6 +103,10 @@ class Graph:
     parameters: tuple[Value, ...] = ()
     inlined: frozenset[int] = frozenset()
     opaque: frozenset[int] = frozenset()
+    lineage: tuple[Base, ...] = ()
+    foreign: tuple[str, ...] = ()
+    falling: tuple[tuple[Condition, ...], ...] = ()
+    elsewhere: Callable[[], tuple[str, ...] | None] = tuple
 
     def named(self, *names: str) -> Iterator[Op]:
         """The operators with one of these names, in order."""

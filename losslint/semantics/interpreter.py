@@ -8,25 +8,33 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 
 import libcst as cst
 
 from losslint.semantics.frame import Frame
 from losslint.semantics.graph import Graph
 from losslint.semantics.instances import build_instance
-from losslint.semantics.machine import Machine, Resolver, TooMuchWork, nothing_elsewhere
+from losslint.semantics.machine import Machine, Resolver, Surroundings, TooMuchWork, alone, nothing_elsewhere
+from losslint.semantics.members import foreign_bases
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.parameters import entry_scope
 from losslint.semantics.state import State
-from losslint.semantics.statements import run_function, run_suite
+from losslint.semantics.statements import Flow, run_function, run_suite
 from losslint.semantics.values import Kind, Role, Value
 
 Hints = Mapping[str, tuple[Kind, Role]]
 SCRIPT = "<module>"
 
 
-def analyse(unit: Unit, entry: str, resolve: Resolver = nothing_elsewhere) -> Graph | None:
-    """The graph of the function `entry` ("Class.forward", "dice_loss" or "<module>"); None where there is none."""
+def analyse(
+    unit: Unit, entry: str, resolve: Resolver = nothing_elsewhere, surroundings: Surroundings = alone
+) -> Graph | None:
+    """The graph of the function `entry` ("Class.forward", "dice_loss" or "<module>"); None where there is none.
+
+    `resolve` leads to definitions in other files of the project, `surroundings` gives the texts of those files.
+    """
     if entry == SCRIPT:
         return _run_script(unit, resolve)
     function = unit.functions.get(entry)
@@ -36,7 +44,7 @@ def analyse(unit: Unit, entry: str, resolve: Resolver = nothing_elsewhere) -> Gr
     hints = _hints(machine)
     if any(_is_news(value, hints.get(value.origin.label)) for value in graph.parameters):
         _, graph = _run(unit, entry, function, hints, resolve)
-    return graph
+    return replace(graph, elsewhere=partial(surroundings, unit))
 
 
 def _is_news(parameter: Value, hint: tuple[Kind, Role] | None) -> bool:
@@ -66,8 +74,10 @@ def _run(unit: Unit, entry: str, function: Function, hints: Hints, resolve: Reso
     state = State()
     state.scope = entry_scope(frame, function, skip_self=is_method and not _is_static(function))
     parameters = tuple(state.scope.values())
+    flow = Flow([])
     with contextlib.suppress(TooMuchWork, RecursionError):
-        run_function(frame, function, state)
+        flow = run_function(frame, function, state)
+    classes = instance.lineage if instance is not None else ()
     graph = Graph(
         entry,
         tuple(machine.ops),
@@ -77,6 +87,9 @@ def _run(unit: Unit, entry: str, function: Function, hints: Hints, resolve: Reso
         parameters,
         frozenset(machine.inlined),
         frozenset(machine.opaque),
+        classes,
+        foreign_bases(classes, resolve),
+        tuple(end.conditions for end in flow.falling),
     )
     return machine, graph
 

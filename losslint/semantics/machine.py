@@ -43,11 +43,17 @@ _GRADIENT_ORDER = (Gradient.NEUTRAL, Gradient.CUT, Gradient.ZERO, Gradient.CARRI
 
 
 Resolver = Callable[[Unit, str], "tuple[Unit, str] | None"]
+Surroundings = Callable[[Unit], "tuple[str, ...] | None"]
 
 
 def nothing_elsewhere(unit: Unit, name: str) -> tuple[Unit, str] | None:
     """The resolver of a file that stands alone."""
     return None
+
+
+def alone(unit: Unit) -> tuple[str, ...]:
+    """The surroundings of a file that stands alone."""
+    return ()
 
 
 class TooMuchWork(Exception):

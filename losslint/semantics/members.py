@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -92,6 +92,19 @@ def _bases(unit: Unit, node: cst.ClassDef, resolve: Resolver) -> list[Base]:
             if elsewhere is not None:
                 bases.append(Base(*elsewhere))
     return bases
+
+
+def foreign_bases(classes: Iterable[Base], resolve: Resolver) -> tuple[str, ...]:
+    """The full names of the bases that are not defined in the project, as far as they are written as names."""
+    found: list[str] = []
+    for each in classes:
+        for argument in each.unit.classes[each.name].bases:
+            written = argument.value.value if isinstance(argument.value, cst.Subscript) else argument.value
+            name = dotted(written)
+            known = name is not None and (name in each.unit.classes or resolve(each.unit, name) is not None)
+            if not known:
+                found.append(each.unit.qualified(written) or name or each.unit.code(written))
+    return tuple(dict.fromkeys(found))
 
 
 def member_value(machine: Machine, instance: Instance, name: str, node: cst.CSTNode) -> Value | None:

@@ -19,8 +19,10 @@ MAX_TREES = 1_000
 MAX_HOPS = 24
 MAX_ANCESTORS = 64
 MAX_PARENTS = 4
+MAX_NEIGHBOURS = 4_000
 SOURCE_FOLDERS = ("", "src", "lib")
 INSTALLED = ("site-packages", "dist-packages")
+_SKIPPED = frozenset({*INSTALLED, "node_modules", "venv", "env", "build", "dist", "__pycache__"})
 ROOT_MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg")
 
 
@@ -129,6 +131,21 @@ class Project:
         while folder.name and self._exists(folder / "__init__.py"):
             folder = folder.parent
         return folder
+
+    def neighbours(self, path: Path) -> tuple[Path, ...] | None:
+        """The Python files of a file's project, itself included; None where they are too many to be looked through.
+
+        The project is what lies below the folder with a marker such as .git, or else the file's package, or its folder.
+        """
+        own = _absolute(path)
+        above = [folder for folder in self._bases(own.parent) if folder in self._roots or _is_root(folder)]
+        visible = [folder for folder in above if not any(map(_is_skipped, own.relative_to(folder).parts))]
+        if visible:
+            return _python_files(visible[-1])
+        outside = self._package_root(own.parent)
+        if outside == own.parent:
+            return tuple(sorted(outside.glob("*.py"))[:MAX_NEIGHBOURS])
+        return _python_files(outside / own.relative_to(outside).parts[0])
 
     def module_name(self, path: Path) -> str:
         """The dotted name of a file, from the outermost folder that has an __init__.py."""
@@ -239,6 +256,20 @@ def _like(importer: Path, found: Path | None) -> Path | None:
         return found
     relative = os.path.relpath(found)
     return found if relative.startswith(os.pardir) else Path(relative)
+
+
+def _is_skipped(name: str) -> bool:
+    return name.startswith(".") or name in _SKIPPED
+
+
+def _python_files(folder: Path) -> tuple[Path, ...] | None:
+    found: list[Path] = []
+    for where, inner, names in os.walk(folder):
+        inner[:] = sorted(name for name in inner if not _is_skipped(name))
+        found += [Path(where, name) for name in sorted(names) if name.endswith(".py")]
+        if len(found) > MAX_NEIGHBOURS:
+            return None
+    return tuple(found)
 
 
 def _is_root(folder: Path) -> bool:
