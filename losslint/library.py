@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from losslint.diagnostic import Diagnostic
@@ -69,16 +70,16 @@ class Library:
         self._sources[path.absolute()] = source
         return parse_unit(path, str(path), module)
 
-    def texts_beside(self, unit: Unit) -> tuple[str, ...] | None:
-        """The texts of the project's other files; None where they are too many or too long to be looked through."""
+    def texts_beside(self, unit: Unit) -> Mapping[Path, str] | None:
+        """The texts of the project's other files by their paths; None where they are too many or too long to be looked through."""
         own = unit.path.absolute()
         if own.parent not in self._neighbours:
             self._neighbours[own.parent] = self._project.neighbours(own)
         paths = self._neighbours[own.parent]
         if paths is None:
             return None
-        texts = [self._text(path) for path in paths if path != own]
-        return tuple(texts) if sum(map(len, texts)) <= MAX_TEXT else None
+        texts = {path: self._text(path) for path in paths if path != own}
+        return texts if sum(map(len, texts.values())) <= MAX_TEXT else None
 
     def _text(self, path: Path) -> str:
         if path not in self._texts:

@@ -8,7 +8,7 @@ from pathlib import Path
 import libcst as cst
 import pytest
 
-from losslint.semantics.graph import BRANCH, LOOP, Graph
+from losslint.semantics.graph import BRANCH, LOOP, UNASKED, Graph
 from losslint.semantics.guards import chain
 from losslint.semantics.interpreter import analyse
 from losslint.semantics.names import parse_unit
@@ -326,7 +326,38 @@ def test_a_graph_knows_the_paths_that_end_without_a_return() -> None:
         elif reduction == "sum":
             return pred.sum()
     """
-    ((first, second),) = graph_of(text).falling
+    (path,) = graph_of(text).falling
+    first, second = path.conditions
     assert [first.holds, second.holds] == [False, False]
     assert [each.test.origin.operands[1].constant for each in (first, second)] == ["mean", "sum"]
     assert graph_of("def loss(pred):\n    return pred.mean()\n").falling == ()
+    called = text.replace("def loss", "def reduce") + "\n    def loss(pred, how):\n        return reduce(pred, how)\n"
+    assert [path.function.name.value for path in graph_of(called).falling] == ["reduce"]
+
+
+@pytest.mark.parametrize(
+    ("body", "details"),
+    [
+        ("return pred * w", ["arithmetic"]),
+        ("return -pred + w.mean() + w[0]", ["attribute", "item"]),
+        ("return w(pred)", ["call"]),
+        ("return pred > w", ["arithmetic"]),
+        ("return pred if w is None else pred * w", []),
+        ("return w is not None and pred * w", []),
+        ("return w is None or pred * w", []),
+        ("return pred * w if w is not None and w.numel() > 0 else pred", []),
+        ("return pred if not (w is None or w.numel() == 0) else pred", []),
+        ("assert w is not None\n    return pred * w", []),
+        ("w = 1.0 if w is None else w\n    return pred * w", []),
+        ("if w is None:\n        return pred\n    return pred * w", []),
+        ("return torch.nn.functional.cross_entropy(pred, pred, weight=w)", []),
+    ],
+)
+def test_a_use_of_what_is_none_by_default_is_recorded_until_it_is_asked_for(body: str, details: list[str]) -> None:
+    graph = graph_of(f"def loss(pred, w=None):\n    {body}\n")
+    assert [op.detail for op in graph.named(UNASKED)] == details
+
+
+def test_the_second_half_of_a_test_knows_the_first() -> None:
+    (op,) = (op for op in graph_of("def loss(m, x):\n    return m.any() and x / m.sum()\n").ops if op.name == "div")
+    assert op.is_guarded(op.operands[1].origin.operands)

@@ -59,7 +59,9 @@ def evaluate_call(frame: Frame, node: cst.Call, state: State) -> Value:
                 return inlining.call_method(frame, name, node, state)
             return call_value(frame, frame.self_attribute(name, node, state), node, state)
         case cst.Attribute(value=receiver, attr=cst.Name(value=name)):
-            return method_calls.method_call(frame, frame.evaluate(receiver, state), name, node, state)
+            value = frame.evaluate(receiver, state)
+            frame.use(value, node, state, "attribute")
+            return method_calls.method_call(frame, value, name, node, state)
     return call_value(frame, frame.evaluate(node.func, state), node, state)
 
 
@@ -292,6 +294,7 @@ def call_value(
 ) -> Value:
     """A call of a value (a module, a function, a class, an instance, or something unknown), with the arguments of the node or
     those given."""
+    frame.use(function, node, state, "call")
     if function.kind is Kind.MODULE:
         return module_calls.call_module(frame, function, node, state, arguments)
     made = callables.call_function_value(frame, function, node, state, arguments)

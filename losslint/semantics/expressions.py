@@ -113,6 +113,7 @@ def _attribute(frame: Frame, node: cst.Attribute, state: State) -> Value:
     if isinstance(node.value, cst.Name) and node.value.value == "self":
         return frame.refined(frame.self_attribute(name, node, state), state)
     receiver = evaluate(frame, node.value, state)
+    frame.use(receiver, node, state, "attribute")
     return attribute_of(frame, receiver, name, node, state)
 
 
@@ -152,6 +153,8 @@ def attribute_of(frame: Frame, receiver: Value, name: str, node: cst.BaseExpress
 def arithmetic(frame: Frame, name: str, left: Value, right: Value, node: cst.CSTNode, state: State) -> Value:
     """`left <operator> right`, folded for constants, an operator where a tensor can be involved."""
     machine = frame.machine
+    for value in (left, right):
+        frame.use(value, node, state, "arithmetic")
     if left.has_constant and right.has_constant:
         folded = _folded(frame, name, left, right, node)
         if folded is not None:
@@ -242,6 +245,9 @@ def compare(frame: Frame, name: str, left: Value, right: Value, node: cst.CSTNod
     """`left <name> right`: an operator where a tensor takes part, else a Python truth value."""
     machine = frame.machine
     tensor = left.is_tensor or right.is_tensor
+    if name in ("lt", "le", "gt", "ge"):
+        for value in (left, right):
+            frame.use(value, node, state, "arithmetic")
     if tensor and name in ("eq", "ne", "lt", "le", "gt", "ge"):
         operator = lookup_function(f"torch.{name}")
         if operator is not None and Kind.NONE not in (left.kind, right.kind):
@@ -268,9 +274,13 @@ def _boolean(frame: Frame, node: cst.BooleanOperation, state: State) -> Value:
     if asked:
         frame.branch(asked, node, state, "and" if isinstance(node.operator, cst.And) else "or")
     test = read_test(frame, node.left, state)
-    if test.known is not None and isinstance(node.operator, cst.And) is not test.known:
+    conjunction = isinstance(node.operator, cst.And)
+    if test.known is not None and conjunction is not test.known:
         return left
-    right = evaluate(frame, node.right, state)
+    path = state.fork()
+    test.apply(path, conjunction)
+    right = evaluate(frame, node.right, path)
+    state.scope = path.scope
     return right if test.known is not None else frame.machine.phi((left, right), node, frame.unit)
 
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import libcst as cst
 
 from losslint.semantics import callables, calls, comprehensions, expressions, stores
-from losslint.semantics.graph import BRANCH
+from losslint.semantics.graph import BRANCH, UNASKED
 from losslint.semantics.machine import MAX_CALL_DEPTH, Machine
 from losslint.semantics.members import Instance, member_value
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.operators import lookup_function, lookup_module
+from losslint.semantics.parameters import defaults_to_none
 from losslint.semantics.selections import is_selection
 from losslint.semantics.state import State
 from losslint.semantics.values import DType, Gradient, Kind, Origin, Role, Site, Value
@@ -52,6 +53,13 @@ class Frame:
         origin = Origin(BRANCH, tuple(asked), site=self.site(node), frame=state.frame)
         value = Value(self.machine.fresh(), Kind.BOOL, origin=origin, dtype=DType.BOOL)
         self.machine.emit(value, state, detail)
+
+    def use(self, value: Value, node: cst.CSTNode, state: State, detail: str) -> None:
+        """Record that Python cannot do with None what it does here, where None is a default that no test has asked for."""
+        if not defaults_to_none(value) or any(value.key in assumption[1:] for assumption in state.assumptions):
+            return
+        origin = Origin(UNASKED, (value,), site=self.site(node), frame=state.frame)
+        self.machine.emit(Value(self.machine.fresh(), origin=origin), state, detail)
 
     def is_selection(self, value: Value) -> bool:
         """Whether the number of elements of a tensor depends on a mask."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from losslint.semantics.names import Function, Unit
@@ -12,11 +13,13 @@ from losslint.semantics.values import Gradient, Origin, Site, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.members import Base
+    from losslint.semantics.state import Assumption
 
 SEMANTICS_VERSION = 1
 BRANCH = "prim::If"
 LOOP = "prim::Loop"
 RETURN = "prim::Return"
+UNASKED = "prim::Unasked"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,14 +41,24 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Falling:
+    """A path that ends without a return: the function it ends in, in which file, and the tests on its way."""
+
+    function: Function
+    unit: Unit
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Op:
     """One executed operator.
 
     `origin` holds the ATen name, operands and node; `value` is the result; `conditions` the tests on the way;
     `calls` the call context, outermost first; `scope` the names bound when it ran; `gradient_matters` is False
     under no_grad and in other places where nobody differentiates; `in_loop` names the enclosing Python loops;
-    `detail` says what a control-flow operator is ("if", "while", "and", "assert", "for"...); `guarded` holds the
-    keys of the values whose comparison decided the path.
+    `detail` says what a control-flow operator is ("if", "while", "and", "assert", "for"...), or what a prim::Unasked
+    does with a value that is None by default ("arithmetic", "attribute", "item", "call"); `guarded` holds the keys of the
+    values whose comparison decided the path, `assumptions` the answers to its tests.
     """
 
     origin: Origin
@@ -57,10 +70,11 @@ class Op:
     in_loop: tuple[Site, ...] = ()
     detail: str = ""
     guarded: frozenset[int] = frozenset()
+    assumptions: Mapping[Assumption, bool] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """The operator's ATen name, or prim::If, prim::Loop, prim::Return."""
+        """The operator's ATen name, or prim::If, prim::Loop, prim::Return, prim::Unasked."""
         return self.origin.name
 
     @property
@@ -91,8 +105,8 @@ class Graph:
     `function` is the entry's definition (None for a script), `owner` the class it belongs to ("" for functions),
     `inlined` the ids of the definitions that calls were followed into, `opaque` those of the calls nothing is known of.
     `lineage` is the owner and its bases in the project, nearest first, `foreign` the full names of the bases elsewhere;
-    `falling` holds the conditions of the paths that end without a return; `elsewhere` gives the texts of the project's
-    other files, or None where they are too many to be read.
+    `falling` holds the paths that end without a return, in what it calls too; `elsewhere` gives the texts of the project's
+    other files by their paths, or None where they are too many to be read.
     """
 
     symbol: str
@@ -105,8 +119,8 @@ class Graph:
     opaque: frozenset[int] = frozenset()
     lineage: tuple[Base, ...] = ()
     foreign: tuple[str, ...] = ()
-    falling: tuple[tuple[Condition, ...], ...] = ()
-    elsewhere: Callable[[], tuple[str, ...] | None] = tuple
+    falling: tuple[Falling, ...] = ()
+    elsewhere: Callable[[], Mapping[Path, str] | None] = dict
 
     def named(self, *names: str) -> Iterator[Op]:
         """The operators with one of these names, in order."""

@@ -117,6 +117,7 @@ def run_call(
     returned = [value for _, value in flow.returned]
     if not flow.returned and not flow.falling:
         return frame.machine.unknown(node, frame.unit)
+    frame.machine.fall(function, callee.unit, flow.falling)
     if flow.falling:
         returned.append(frame.machine.constant(None, node, frame.unit))
     if own:

@@ -21,7 +21,7 @@ from losslint.semantics.members import foreign_bases
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.parameters import entry_scope
 from losslint.semantics.state import State
-from losslint.semantics.statements import Flow, run_function, run_suite
+from losslint.semantics.statements import run_function, run_suite
 from losslint.semantics.values import Kind, Role, Value
 
 Hints = Mapping[str, tuple[Kind, Role]]
@@ -74,9 +74,8 @@ def _run(unit: Unit, entry: str, function: Function, hints: Hints, resolve: Reso
     state = State()
     state.scope = entry_scope(frame, function, skip_self=is_method and not _is_static(function))
     parameters = tuple(state.scope.values())
-    flow = Flow([])
     with contextlib.suppress(TooMuchWork, RecursionError):
-        flow = run_function(frame, function, state)
+        machine.fall(function, unit, run_function(frame, function, state).falling)
     classes = instance.lineage if instance is not None else ()
     graph = Graph(
         entry,
@@ -89,7 +88,7 @@ def _run(unit: Unit, entry: str, function: Function, hints: Hints, resolve: Reso
         frozenset(machine.opaque),
         classes,
         foreign_bases(classes, resolve),
-        tuple(end.conditions for end in flow.falling),
+        tuple(machine.falling),
     )
     return machine, graph
 

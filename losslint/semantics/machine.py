@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import libcst as cst
 
-from losslint.semantics.graph import Op
-from losslint.semantics.names import Unit
+from losslint.semantics.graph import Falling, Op
+from losslint.semantics.names import Function, Unit
 from losslint.semantics.operators import Interval
 from losslint.semantics.state import State
 from losslint.semantics.values import (
@@ -43,7 +44,7 @@ _GRADIENT_ORDER = (Gradient.NEUTRAL, Gradient.CUT, Gradient.ZERO, Gradient.CARRI
 
 
 Resolver = Callable[[Unit, str], "tuple[Unit, str] | None"]
-Surroundings = Callable[[Unit], "tuple[str, ...] | None"]
+Surroundings = Callable[[Unit], "Mapping[Path, str] | None"]
 
 
 def nothing_elsewhere(unit: Unit, name: str) -> tuple[Unit, str] | None:
@@ -51,9 +52,9 @@ def nothing_elsewhere(unit: Unit, name: str) -> tuple[Unit, str] | None:
     return None
 
 
-def alone(unit: Unit) -> tuple[str, ...]:
+def alone(unit: Unit) -> Mapping[Path, str]:
     """The surroundings of a file that stands alone."""
-    return ()
+    return {}
 
 
 class TooMuchWork(Exception):
@@ -88,6 +89,7 @@ class Machine:
         self.closures: dict[int, tuple[Frame, State]] = {}
         self.decorated: dict[int, Value | None] = {}
         self.undecorated: set[int] = set()
+        self.falling: list[Falling] = []
         self._numbers: dict[Hashable, int] = {}
         self._frames = 0
 
@@ -130,9 +132,14 @@ class Machine:
                 state.loops,
                 detail,
                 state.guards,
+                state.assumptions,
             )
         )
         return value
+
+    def fall(self, function: Function, unit: Unit, states: Sequence[State]) -> None:
+        """Record the paths that end a function without a return."""
+        self.falling.extend(Falling(function, unit, state.conditions) for state in states)
 
     def replace_last(self, value: Value) -> None:
         """Correct the value of the operator recorded last."""

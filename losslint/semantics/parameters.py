@@ -62,6 +62,18 @@ def loss_parameter(frame: Frame, parameter: cst.Param) -> Value:
     return value.with_(zero=parameter_witness(name, value, says_probability(name)))
 
 
+def defaults_to_none(value: Value) -> bool:
+    """Whether a value is what a parameter of the loss, or of its constructor, was given, and None if it was not."""
+    if value.origin.name not in ("parameter", "setting") or value.origin.site is None:
+        return False
+    parameter = value.origin.site.node
+    return (
+        isinstance(parameter, cst.Param)
+        and isinstance(parameter.default, cst.Name)
+        and parameter.default.value == "None"
+    )
+
+
 def is_setting(annotated: Kind, default: Value | None) -> bool:
     """Whether a parameter is configuration: annotated as a Python scalar, or defaulting to one."""
     if annotated in (Kind.NUMBER, Kind.BOOL, Kind.STR):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def subscript(frame: Frame, node: cst.Subscript, state: State) -> Value:
     """`value[index]`."""
     receiver = frame.evaluate(node.value, state)
+    frame.use(receiver, node, state, "item")
     indices = [_index(frame, element.slice, state) for element in node.slice]
     if receiver.kind is Kind.SHAPE:
         return _size(frame, node, receiver, indices)

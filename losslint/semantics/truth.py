@@ -68,11 +68,7 @@ def read_test(frame: Frame, node: cst.BaseExpression, state: State) -> Test:
         case cst.UnaryOperation(operator=cst.Not(), expression=inner):
             return read_test(frame, inner, state).inverted()
         case cst.BooleanOperation(left=left, operator=operator, right=right):
-            return _both(
-                read_test(frame, left, state),
-                read_test(frame, right, state),
-                isinstance(operator, cst.And),
-            )
+            return _junction(frame, left, right, isinstance(operator, cst.And), state)
         case cst.Comparison(left=left, comparisons=[target]):
             return _compared(frame, node, left, target, state)
         case cst.Call(func=cst.Name(value="bool"), args=[argument]):
@@ -82,6 +78,20 @@ def read_test(frame: Frame, node: cst.BaseExpression, state: State) -> Test:
                 frame, frame.evaluate(subject.value, state), expected.value, state, frame.evaluate(node, state)
             )
     return truthiness(frame.evaluate(node, state), state)
+
+
+def _junction(
+    frame: Frame, left: cst.BaseExpression, right: cst.BaseExpression, conjunction: bool, state: State
+) -> Test:
+    """`left and right`, `left or right`: the right side is only asked where the left one has not decided."""
+    first = read_test(frame, left, state)
+    if first.known is not None and first.known is not conjunction:
+        return first
+    path = state.fork()
+    first.apply(path, conjunction)
+    second = read_test(frame, right, path)
+    state.scope = path.scope
+    return _both(first, second, conjunction)
 
 
 def truthiness(value: Value, state: State) -> Test:
