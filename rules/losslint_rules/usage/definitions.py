@@ -1,0 +1,109 @@
+"""The functions and classes behind a graph, and what their signatures say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from losslint.semantics.graph import Graph
+from losslint.semantics.names import Function, dotted
+
+_HARMLESS_DECORATORS = frozenset(
+    """staticmethod classmethod script script_if_tracing script_method compile no_grad inference_mode jit ignore
+    custom_fwd autocast beartype jaxtyped typechecked property""".split()
+)
+
+
+def functions(graph: Graph) -> Iterator[tuple[str, Function]]:
+    """The loss and the functions of its file that its calls were followed into, by their qualified names."""
+    for name, function in graph.unit.functions.items():
+        if function is graph.function or id(function) in graph.inlined:
+            yield name, function
+
+
+def constructors(graph: Graph) -> Iterator[tuple[str, Function]]:
+    """The constructors that the loss's class has in this file, its own first."""
+    for base in graph.lineage:
+        function = graph.unit.functions.get(f"{base.name}.__init__")
+        if base.unit is graph.unit and function is not None:
+            yield base.name, function
+
+
+def all_functions(graph: Graph) -> Iterator[tuple[str, Function]]:
+    """The functions and the constructors."""
+    yield from functions(graph)
+    yield from ((f"{owner}.__init__", function) for owner, function in constructors(graph))
+
+
+def owner_of(graph: Graph, name: str) -> str:
+    """The class that a method belongs to; empty for functions."""
+    owner = name.rpartition(".")[0]
+    return owner if owner in graph.unit.classes else ""
+
+
+def parameters(function: Function, is_method: bool) -> list[cst.Param]:
+    """The named parameters of a function, without the first one of a method."""
+    positional = [*function.params.posonly_params, *function.params.params]
+    return [*positional[is_method and not _is_static(function) :], *function.params.kwonly_params]
+
+
+def _is_static(function: Function) -> bool:
+    return "staticmethod" in decorator_names(function)
+
+
+def decorator_names(definition: Function | cst.ClassDef) -> list[str]:
+    """The last part of each decorator's name."""
+    found = []
+    for each in definition.decorators:
+        called = each.decorator.func if isinstance(each.decorator, cst.Call) else each.decorator
+        found.append((dotted(called) or "?").rpartition(".")[2])
+    return found
+
+
+def is_wrapped(function: Function) -> bool:
+    """Whether a decorator may give or take arguments, register the function, or say that it follows an interface."""
+    return any(name not in _HARMLESS_DECORATORS for name in decorator_names(function))
+
+
+def statements(function: Function) -> list[cst.CSTNode]:
+    """The statements of a body, those on one line apart, without its docstring."""
+    found: list[cst.CSTNode] = []
+    for statement in function.body.body:
+        found += statement.body if isinstance(statement, cst.SimpleStatementLine) else [statement]
+    return [each for each in found if not _is_text(each)]
+
+
+def _is_text(node: cst.CSTNode) -> bool:
+    return isinstance(node, cst.Expr) and isinstance(
+        node.value, (cst.SimpleString, cst.ConcatenatedString, cst.Ellipsis)
+    )
+
+
+def is_stub(function: Function) -> bool:
+    """Whether a body does nothing: abstract methods and placeholders take what they do not use."""
+    return all(isinstance(each, (cst.Pass, cst.Raise)) or _returns_constant(each) for each in statements(function))
+
+
+def _returns_constant(node: cst.CSTNode) -> bool:
+    return isinstance(node, cst.Return) and (
+        node.value is None
+        or isinstance(node.value, (cst.Integer, cst.Float, cst.SimpleString))
+        or (isinstance(node.value, cst.Name) and node.value.value in ("None", "True", "False", "NotImplemented"))
+    )
+
+
+def is_abstract(graph: Graph) -> bool:
+    """Whether the class leaves a method to those that descend from it, wherever they are."""
+    methods = (
+        each
+        for base in graph.lineage[:1]
+        for each in base.unit.classes[base.name].body.body
+        if isinstance(each, cst.FunctionDef)
+    )
+    return any("abstractmethod" in decorator_names(each) or _refuses(each) for each in methods)
+
+
+def _refuses(function: Function) -> bool:
+    written = statements(function)
+    return bool(written) and all(isinstance(each, cst.Raise) for each in written)

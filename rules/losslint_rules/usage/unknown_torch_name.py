@@ -1,0 +1,139 @@
+"""a name that torch does not have
+
+`nn.L2Loss`, `F.cross_entropy_loss`: Python looks a name up when the line runs, so a loss that is built, or a branch that is
+taken, only in the last experiment raises AttributeError only there. Names that torch dropped long ago are among them
+(`torch.rfft`): code that was right in 2019.
+
+The names are those of every torch from 1.13 on, private ones and plug-ins aside. What the code asks for with `hasattr` or
+`try`, chooses by version, or puts into torch itself, is left alone.
+
+## Bad
+
+```python
+import torch.nn as nn
+import torch.nn.functional as F
+
+class ReconstructionLoss(nn.Module):
+    def forward(self, pred, target):
+        return F.l2_loss(pred, target)
+```
+
+## Good
+
+```python
+import torch.nn as nn
+import torch.nn.functional as F
+
+class ReconstructionLoss(nn.Module):
+    def forward(self, pred, target):
+        return F.mse_loss(pred, target)
+```
+
+## Use instead
+
+The name in the message, where one is alike. No fix is offered: a name that is alike need not mean the same.
+
+A run confirms it by the AttributeError.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+
+import libcst as cst
+
+from losslint.diagnostic import Severity
+from losslint.rule import Finding, Rule
+from losslint.semantics.graph import Graph
+from losslint.semantics.liveness import liveness
+from losslint.semantics.names import Function, Unit, dotted
+from losslint.semantics.operators.torch_names import NAMESPACES, torch_names, torch_versions
+from losslint.semantics.syntax_walk import children, nodes_of
+from losslint.semantics.values import Site
+from losslint_rules.usage.definitions import all_functions
+
+RULE = Rule(code="LL727", name="unknown-torch-name", severity=Severity.ERROR)
+
+_CHOICE = re.compile(r"version|hasattr|available|\bhas_|support|installed|legacy", re.IGNORECASE)
+_ASKED = (cst.Try, cst.TryStar, cst.Annotation, cst.Decorator, cst.ClassDef)
+
+
+@RULE.on_graph
+def in_source(graph: Graph) -> Iterator[Finding]:
+    """Report chains of names that lead into torch and end nowhere."""
+    for _, function in all_functions(graph):
+        if _chooses(function, graph.unit):
+            continue
+        own = _own_names(function)
+        for node in _chains(function, graph.unit):
+            head = dotted(node) or ""
+            unknown = _unknown(graph.unit.qualified(node) or "")
+            if unknown is None or head.partition(".")[0] in own or _is_provided(graph, unknown[1]):
+                continue
+            yield RULE.finding(Site(graph.unit, node), _message(head, *unknown))
+
+
+def _chooses(function: Function, unit: Unit) -> bool:
+    """Whether a function asks what there is: it may never come to the lines for another version."""
+    tests = (node.test for node in nodes_of(function) if isinstance(node, (cst.If, cst.IfExp, cst.Assert)))
+    return any(_CHOICE.search(unit.code(test)) for test in tests)
+
+
+def _own_names(function: Function) -> set[str]:
+    signature = function.params
+    every = [*signature.posonly_params, *signature.params, *signature.kwonly_params]
+    return {each.name.value for each in every} | {binding.name for binding in liveness(function).bindings}
+
+
+def _chains(node: cst.CSTNode, unit: Unit) -> Iterator[cst.Name | cst.Attribute]:
+    """The names and chains of names that are read for certain: not in annotations, or behind a `try`."""
+    match node:
+        case cst.Name() | cst.Attribute() if dotted(node) is not None:
+            yield node
+        case cst.Attribute(value=value) | cst.Arg(value=value):
+            yield from _chains(value, unit)
+        case _ if not isinstance(node, _ASKED):
+            for child in children(node):
+                yield from _chains(child, unit)
+
+
+def _unknown(qualified: str) -> tuple[str, str] | None:
+    """The namespace, and the name it never had."""
+    parts = qualified.split(".")
+    if parts[0] != "torch":
+        return None
+    for length in range(len(parts) - 1, 0, -1):
+        namespace = ".".join(parts[:length])
+        known = torch_names(namespace)
+        if known is None:
+            continue
+        name = parts[length]
+        # `torch.npu.empty_cache` belongs to a plug-in that puts its module into torch.
+        is_module = length < len(parts) - 1 and not namespace.startswith("torch.nn")
+        return None if name in known or name.startswith("_") or is_module else (namespace, name)
+    return None
+
+
+def _is_provided(graph: Graph, name: str) -> bool:
+    """Whether the project asks for the name, or puts it into torch."""
+    asked = re.compile(rf"""hasattr\([^)]*["']{name}["']|\b(?:torch|nn|F|functional|init|linalg|fft)\.{name}\s*=[^=]""")
+    own = graph.unit.code(graph.unit.module)
+    return bool(asked.search(own)) or any(
+        asked.search(text) for text in (graph.elsewhere() or {}).values() if name in text
+    )
+
+
+def _message(written: str, namespace: str, name: str) -> str:
+    versions = torch_versions()
+    elsewhere = [f"{each}.{name}" for each in NAMESPACES if name in (torch_names(each) or ())]
+    alike = difflib.get_close_matches(name, torch_names(namespace) or (), n=1, cutoff=0.75)
+    hint = elsewhere[0] if elsewhere else f"{namespace}.{alike[0]}" if alike else ""
+    advice = (
+        f"use `{hint}`" if elsewhere else f"is `{hint}` meant?" if hint else "write it yourself, or find its new name"
+    )
+    return (
+        f"`{written}` does not exist in any torch from {versions[0]} to {versions[-1]}, so this line raises "
+        f"AttributeError; {advice}"
+    )
