@@ -1,0 +1,112 @@
+"""the result of an operator is thrown away
+
+`x.clamp(min=0)` makes a new tensor and leaves `x` as it is. As a statement of its own it does nothing: the name with the
+underscore (`x.clamp_`) changes the tensor itself, or the result has to be bound to a name.
+
+Reported where the receiver is proven to be a tensor: `model.to(device)`, for instance, does move a module.
+
+## Bad
+
+```python
+import torch
+
+def masked_loss(pred, target, mask):
+    error = (pred - target) ** 2
+    error.masked_fill(mask, 0.0)
+    return error.mean()
+```
+
+## Good
+
+```python
+import torch
+
+def masked_loss(pred, target, mask):
+    error = (pred - target) ** 2
+    error = error.masked_fill(mask, 0.0)
+    return error.mean()
+```
+
+The fix binds the result to the receiver's name, and is unsafe: it changes what the loss is worth, as was meant.
+
+A run confirms it: without the line the loss is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from losslint.diagnostic import Applicability, Severity
+from losslint.rule import Finding, Replacement, Rewrite, Rule, with_calls
+from losslint.semantics.graph import Graph, Op
+from losslint.semantics.names import dotted
+from losslint.semantics.operators import Shape, operators
+from losslint.semantics.syntax_walk import children
+from losslint_rules.usage.definitions import functions
+from losslint_rules.usage.tensor_proof import is_pure, is_tensor_for_certain
+
+RULE = Rule(code="LL722", name="discarded-result", severity=Severity.WARNING)
+
+_SYNCHRONISES = frozenset({"item", "tolist", "numpy", "cpu", "equal", "allclose"})
+
+
+@RULE.on_graph
+def in_source(graph: Graph) -> Iterator[Finding]:
+    """Report statements that consist of a pure operator on a tensor."""
+    statements = {id(node) for _, function in functions(graph) for node in _statements(function)}
+    for op in graph.ops:
+        if op.origin.site is not None and op.site.unit is graph.unit and id(op.site.node) in statements:
+            yield from _finding(op, graph)
+
+
+def _statements(node: cst.CSTNode) -> Iterator[cst.Call]:
+    """The calls that are statements; those behind a `try` may be made to see whether they raise."""
+    match node:
+        case cst.Expr(value=cst.Call() as call):
+            yield call
+        case cst.Try() | cst.TryStar():
+            return
+        case cst.BaseExpression():
+            return
+        case _:
+            for child in children(node):
+                yield from _statements(child)
+
+
+def _finding(op: Op, graph: Graph) -> Iterator[Finding]:
+    call = op.site.node
+    row = operators().get(op.name)
+    assert isinstance(call, cst.Call)
+    if row is None or row.random or row.shape is Shape.FACTORY or op.name in _SYNCHRONISES:
+        return
+    if not is_pure(call) or not op.operands:
+        return
+    is_function = (graph.unit.qualified(call.func) or "").startswith("torch.")
+    if not is_function and not is_tensor_for_certain(op.operands[0], op, graph):
+        return
+    name = _receiver(call, graph)
+    written = graph.unit.code(call)
+    advice = f"write `{name} = {written}`" if name else "bind its result to a name"
+    rewrite = Rewrite(
+        Applicability.UNSAFE, f"bind the result to `{name}`", (Replacement(op.site, f"{name} = {written}"),)
+    )
+    yield RULE.finding(
+        op.site,
+        f"`{_short(written)}` makes a new tensor that nothing keeps, and changes nothing; {_short(advice, 70)}",
+        evidence=with_calls(op, ()),
+        rewrite=rewrite if name else None,
+    )
+
+
+def _receiver(call: cst.Call, graph: Graph) -> str:
+    """The name that the result can be bound to: what the method is called on, where that is a name."""
+    if not isinstance(call.func, cst.Attribute) or graph.unit.qualified(call.func) is not None:
+        return ""
+    return dotted(call.func.value) or ""
+
+
+def _short(text: str, limit: int = 50) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
