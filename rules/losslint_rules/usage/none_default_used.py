@@ -1,0 +1,116 @@
+"""an argument that is None by default is used as if it were never None
+
+A parameter with the default None may be left out. Where nothing on the way asks whether it was, leaving it out raises
+TypeError or AttributeError: the default that the signature offers does not work.
+
+Reported where no test, no `or` and no early exit asks for the value, and the use is not the matter of another option
+(`if self.weighted:`).
+
+## Bad
+
+```python
+def weighted_mse_loss(pred, target, weight=None):
+    return (weight * (pred - target) ** 2).mean()
+```
+
+## Good
+
+```python
+def weighted_mse_loss(pred, target, weight=None):
+    error = (pred - target) ** 2
+    if weight is not None:
+        error = weight * error
+    return error.mean()
+```
+
+## Use instead
+
+A test, a default that works, or no default where the argument is needed. No fix is offered.
+
+A run confirms it: called without the argument, the loss raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import libcst as cst
+
+from losslint.diagnostic import Severity
+from losslint.rule import Finding, Rule, Step
+from losslint.semantics.graph import UNASKED, Graph, Op
+from losslint.semantics.spelling import excerpt
+from losslint.semantics.syntax_walk import nodes_of, walk
+from losslint_rules.usage.attribute_use import is_assigned_again
+from losslint_rules.usage.definitions import functions
+from losslint_rules.usage.torch_bases import reads_nothing
+
+RULE = Rule(code="LL725", name="none-default-used", severity=Severity.WARNING)
+
+_RAISES = {
+    "arithmetic": "None takes part in no arithmetic",
+    "attribute": "None has no such attribute",
+    "item": "None has no items",
+    "call": "None cannot be called",
+}
+
+
+@RULE.on_graph
+def in_source(graph: Graph) -> Iterator[Finding]:
+    """Report uses of a value that may be its default None, on every way through the loss."""
+    asked = {id(node) for _, function in functions(graph) for node in _behind_try(function)}
+    uses = list(graph.named(UNASKED))
+    for op in uses:
+        if op.site.unit is not graph.unit or id(op.site.node) in asked or not _is_certain(op, uses, graph):
+            continue
+        value = op.operands[0]
+        if _is_checked(graph, value.origin.label):
+            continue
+        if value.origin.name == "setting" and _is_a_mode(graph, value.origin.label):
+            continue
+        site = value.origin.site
+        assert site is not None
+        yield RULE.finding(
+            op.site,
+            f"`{excerpt(value)}` is None by default and nothing asks whether it is before it is used here: "
+            f"{_RAISES[op.detail]}; test it, or take the default away",
+            evidence=[Step(site, "None where the caller gives nothing")],
+        )
+
+
+def _is_checked(graph: Graph, name: str) -> bool:
+    """Whether the loss hands the value to something that may refuse it: `check_inputs(pred, target, weight)`."""
+    checks = re.compile(rf"\w*(?:check|valid|assert|ensure|require)\w*\([^()]*\b{name}\b")
+    return graph.function is not None and bool(checks.search(graph.unit.code(graph.function)))
+
+
+def _is_a_mode(graph: Graph, name: str) -> bool:
+    """Whether a setting may get its value later, or is left out on purpose where this code does not run.
+
+    `train_cfg` is None for a detector that is only tested: its class asks for it somewhere else.
+    """
+    if not reads_nothing(graph) or is_assigned_again(graph, name):
+        return True
+    asked = re.compile(rf"\b{name}\s+(?:is|or|and|if)\b|\b(?:if|not|and|or|while|assert)\s+(?:self\.)?{name}\b|bool\(")
+    return any(asked.search(base.unit.code(base.unit.classes[base.name])) for base in graph.lineage)
+
+
+def _behind_try(function: cst.FunctionDef) -> Iterator[cst.CSTNode]:
+    for node in nodes_of(function):
+        if isinstance(node, (cst.Try, cst.TryStar)):
+            yield from walk(node.body)
+
+
+def _is_certain(op: Op, uses: list[Op], graph: Graph) -> bool:
+    """Whether the use lies on every way through the loss: of each test on its way both answers lead to it, or one raises."""
+    ends = graph.returns
+    if not ends:
+        return False
+    same = [each for each in uses if each.site.node is op.site.node]
+    for test, answer in op.assumptions.items():
+        if all(end.assumptions.get(test) is answer for end in ends):
+            continue
+        if all(each.assumptions.get(test) is answer for each in same):
+            return False
+    return True
