@@ -1,0 +1,60 @@
+"""Why a function may take an argument that it does not use: somebody else has laid down its signature."""
+
+from __future__ import annotations
+
+import re
+
+import libcst as cst
+
+from losslint.semantics.graph import Graph
+from losslint.semantics.names import Function
+from losslint_rules.usage.attribute_use import text_of, texts_elsewhere, without_imports
+from losslint_rules.usage.torch_bases import reads_nothing
+
+_COMMENT = re.compile(r"unused|not used|noqa: *ARG|ignored|compat", re.IGNORECASE)
+MANY = 2
+
+
+def overrides(graph: Graph, name: str, parameter: str) -> bool:
+    """Whether a base has the method with this parameter, or is unknown; or a class of the file overrides it in turn."""
+    owner, _, method = name.rpartition(".")
+    if not reads_nothing(graph):
+        return True
+    for base in graph.lineage:
+        function = base.unit.functions.get(f"{base.name}.{method}")
+        if base.name != owner and function is not None and _takes(function, parameter):
+            return True
+    heirs = re.compile(rf"class \w+\([^)]*\b{re.escape(owner)}\b")
+    return any(heirs.search(text) for text in _texts(graph) if owner in text)
+
+
+def is_handed_on(graph: Graph, name: str) -> bool:
+    """Whether a function is kept in a table or given to somebody who calls it: `LOSSES = {"dice": dice_loss}`."""
+    value = re.compile(rf"(?<![\w.\"'])(?:\w+\.)*{re.escape(name)}\b(?!\s*[\(\"'.])")
+    return any(value.search(without_imports(text)) for text in _texts(graph) if name in text)
+
+
+def others_that_take(graph: Graph, name: str, parameter: str) -> int:
+    """How many functions beside this one take the parameter: methods of the name in the folder, or functions of the file."""
+    owner, _, last = name.rpartition(".")
+    if not owner:
+        own = [each for each in graph.unit.functions if "." not in each and each != name]
+        return sum(_takes(graph.unit.functions[each], parameter) for each in own)
+    signature = re.compile(rf"def {last}\((?:[^()]|\([^()]*\))*?\b{parameter}\b")
+    folder = graph.unit.path.absolute().parent
+    beside = [text for path, text in (graph.elsewhere() or {}).items() if path.parent == folder]
+    return sum(len(signature.findall(text)) for text in (text_of(graph.unit), *beside) if f"def {last}(" in text) - 1
+
+
+def _texts(graph: Graph) -> list[str]:
+    return [text_of(graph.unit), *(texts_elsewhere(graph) or ())]
+
+
+def says_so(function: Function, code: str) -> bool:
+    """Whether a comment in the signature says that an argument is there for others."""
+    return bool(_COMMENT.search(code))
+
+
+def _takes(function: Function, parameter: str) -> bool:
+    every: list[cst.Param] = [*function.params.posonly_params, *function.params.params, *function.params.kwonly_params]
+    return any(each.name.value == parameter for each in every)
