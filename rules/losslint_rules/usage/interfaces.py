@@ -50,8 +50,8 @@ def _texts(graph: Graph) -> list[str]:
     return [text_of(graph.unit), *(texts_elsewhere(graph) or ())]
 
 
-def says_so(function: Function, code: str) -> bool:
-    """Whether a comment in the signature says that an argument is there for others."""
+def says_so(code: str) -> bool:
+    """Whether a comment in the text of a signature says that an argument is there for others."""
     return bool(_COMMENT.search(code))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import libcst as cst
 
@@ -21,6 +22,7 @@ class Stored:
     only: bool
 
 
+@lru_cache(maxsize=1024)
 def stored(constructor: Function, name: str) -> Stored:
     """What becomes of a parameter of a constructor."""
     this = constructor.params.params[0].name.value if constructor.params.params else "self"

@@ -41,6 +41,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import libcst as cst
 
@@ -64,15 +65,18 @@ _ASKED = (cst.Try, cst.TryStar, cst.Annotation, cst.Decorator, cst.ClassDef)
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report chains of names that lead into torch and end nowhere."""
     for _, function in all_functions(graph):
-        if _chooses(function, graph.unit):
-            continue
-        own = _own_names(function)
-        for node in _chains(function, graph.unit):
-            head = dotted(node) or ""
-            unknown = _unknown(graph.unit.qualified(node) or "")
-            if unknown is None or head.partition(".")[0] in own or _is_provided(graph, unknown[1]):
-                continue
-            yield RULE.finding(Site(graph.unit, node), _message(head, *unknown))
+        for node, unknown in _unknown_chains(function, graph.unit):
+            if not _chooses(function, graph.unit) and not _is_provided(graph, unknown[1]):
+                yield RULE.finding(Site(graph.unit, node), _message(dotted(node) or "", *unknown))
+
+
+@lru_cache(maxsize=512)
+def _unknown_chains(function: Function, unit: Unit) -> tuple[tuple[cst.BaseExpression, tuple[str, str]], ...]:
+    own = _own_names(function)
+    named = ((node, _unknown(unit.qualified(node) or "")) for node in _chains(function))
+    return tuple(
+        (node, unknown) for node, unknown in named if unknown and (dotted(node) or "").partition(".")[0] not in own
+    )
 
 
 def _chooses(function: Function, unit: Unit) -> bool:
@@ -87,16 +91,16 @@ def _own_names(function: Function) -> set[str]:
     return {each.name.value for each in every} | {binding.name for binding in liveness(function).bindings}
 
 
-def _chains(node: cst.CSTNode, unit: Unit) -> Iterator[cst.Name | cst.Attribute]:
+def _chains(node: cst.CSTNode) -> Iterator[cst.Name | cst.Attribute]:
     """The names and chains of names that are read for certain: not in annotations, or behind a `try`."""
     match node:
         case cst.Name() | cst.Attribute() if dotted(node) is not None:
             yield node
         case cst.Attribute(value=value) | cst.Arg(value=value):
-            yield from _chains(value, unit)
+            yield from _chains(value)
         case _ if not isinstance(node, _ASKED):
             for child in children(node):
-                yield from _chains(child, unit)
+                yield from _chains(child)
 
 
 def _unknown(qualified: str) -> tuple[str, str] | None:

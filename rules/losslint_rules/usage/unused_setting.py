@@ -4,9 +4,10 @@
 is worth the same whatever is chosen, and nothing says so.
 
 Looked at are settings whose name says that they change the value: weights and masks, `reduction`, `ignore_index`, `eps`,
-`gamma`, `margin`, `temperature` and the like. Reported are parameters that the body never reads, or replaces before it
-reads them; arguments of a constructor that nothing is done with; and those that are stored on `self` where no method of the
-class, of its bases and descendants, and nobody who holds such a loss reads the attribute. `extra_repr` does not count.
+`gamma`, `margin`, `temperature` and the like; and flags, save those about logs, files and devices. Reported are parameters
+that the body never reads, or replaces before it reads them; arguments of a constructor that nothing is done with; and those
+that are stored on `self` where no method of the class, of its bases and descendants, and nobody who holds such a loss reads
+the attribute. `extra_repr` does not count.
 
 Where somebody else lays the signature down it is not reported: overrides, functions in a table of losses, `**kwargs`,
 stubs, arguments that are documented as unused. Where other losses beside it take the same argument it is an info.
@@ -93,18 +94,20 @@ def _settings(graph: Graph, function: Function, is_method: bool) -> Iterator[cst
     """The parameters of a signature of its own that should change what the loss is worth."""
     if is_stub(function) or is_wrapped(function) or function.params.star_kwarg is not None:
         return
-    owner = graph.unit.classes.get(graph.owner)
-    text = (function.get_docstring() or "") + "\n" + ((owner.get_docstring() or "") if owner is not None else "")
     for parameter in parameters(function, is_method):
-        name = parameter.name.value
-        if changes_value(name) and not name.startswith("_") and not says_unused(text, name):
+        if changes_value(parameter) and not parameter.name.value.startswith("_"):
             yield parameter
+
+
+def _documentation(graph: Graph, function: Function) -> str:
+    owner = graph.unit.classes.get(graph.owner)
+    return (function.get_docstring() or "") + "\n" + ((owner.get_docstring() or "") if owner is not None else "")
 
 
 def _unread(graph: Graph, name: str, function: Function, parameter: cst.Param) -> Iterator[Finding]:
     label = parameter.name.value
     fate = liveness(function).fate_of_parameter(label)
-    if fate.read or says_so(function, graph.unit.code(function.params)):
+    if fate.read or says_unused(_documentation(graph, function), label) or says_so(graph.unit.code(function.params)):
         return
     owner = owner_of(graph, name)
     if overrides(graph, name, label) if owner else is_handed_on(graph, function.name.value):
@@ -122,8 +125,6 @@ def _unread(graph: Graph, name: str, function: Function, parameter: cst.Param) -
 def _without_effect(graph: Graph, owner: str, constructor: Function, parameter: cst.Param) -> Iterator[Finding]:
     label = parameter.name.value
     fate = liveness(constructor).fate_of_parameter(label)
-    if says_so(constructor, graph.unit.code(constructor.params)):
-        return
     kept = stored(constructor, label)
     if not fate.read and not fate.rebound:
         message = f"`{label}` has no effect: the constructor of `{owner}` does nothing with it; use it, or take it out"
@@ -134,6 +135,8 @@ def _without_effect(graph: Graph, owner: str, constructor: Function, parameter: 
     ):
         message = f"`{label}` has no effect: it is stored as `self.{kept.attributes[0]}`, which nothing reads"
     else:
+        return
+    if says_unused(_documentation(graph, constructor), label) or says_so(graph.unit.code(constructor.params)):
         return
     steps = [
         Step(Site(graph.unit, each), f"stored here, and no method of `{owner}` reads it") for each in kept.statements

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import re
 
+import libcst as cst
+
 from losslint.semantics.loss_names import words
 
 _CHANGES_VALUE = frozenset(
     """mask masks weight weights weighted ignore reduction reduce reduced average eps epsilon smooth smoothing gamma alpha
     beta delta sigma margin margins temperature temp tau scale lambda lamda lambd lam coef coeff coefficient threshold
-    thresh normalize normalise normalized penalty power exponent focal balanced clip""".split()
+    thresh normalize normalise normalized penalty power exponent focal balanced clip sigmoid softmax interpolation""".split()
 )
-_SAYS_NOTHING = frozenset(
-    """path file dir name names device dtype init decay pretrained verbose epoch epochs step steps size shape type mode key
-    keys log logger func fn function map list dict cfg config factor""".split()
+_CHANGES_NOTHING = frozenset(
+    """path file dir name names device dtype init decay pretrained verbose epoch epochs step steps shape type mode key keys
+    log logs logger logging func fn function map list dict cfg config debug vis visualize visualise plot print show save
+    cache distributed ddp sync gather cuda gpu test deterministic inplace compile jit track profile strict copy lazy
+    deprecated legacy""".split()
 )
+_WHOLE_NAMES = frozenset({"dim", "axis", "p", "ord"})
 
 
-def changes_value(name: str) -> bool:
-    """Whether a setting so named changes the loss: weight, ignore_index, gamma; not weights_path, weight_decay."""
-    parts = words(name)
-    return bool(_CHANGES_VALUE & set(parts)) and not (_SAYS_NOTHING - {"size"}) & set(parts)
+def changes_value(parameter: cst.Param) -> bool:
+    """Whether a setting should change the loss: weight, ignore_index, gamma, a flag; not weights_path, verbose=False."""
+    name = parameter.name.value
+    parts = set(words(name))
+    if parts & _CHANGES_NOTHING:
+        return False
+    is_flag = isinstance(parameter.default, cst.Name) and parameter.default.value in ("True", "False")
+    return is_flag or name in _WHOLE_NAMES or bool(parts & _CHANGES_VALUE)
 
 
 _UNUSED = re.compile(
