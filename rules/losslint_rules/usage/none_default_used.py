@@ -42,8 +42,10 @@ from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import UNASKED, Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.syntax_walk import nodes_of, walk
+from losslint.semantics.values import Value
 from losslint_rules.usage.attribute_use import is_assigned_again
 from losslint_rules.usage.definitions import functions
+from losslint_rules.usage.stored_settings import stored
 from losslint_rules.usage.torch_bases import reads_nothing
 
 RULE = Rule(code="LL725", name="none-default-used", severity=Severity.WARNING)
@@ -67,7 +69,9 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         value = op.operands[0]
         if _is_checked(graph, value.origin.label):
             continue
-        if value.origin.name == "setting" and _is_a_mode(graph, value.origin.label):
+        if value.origin.name == "setting" and any(
+            _is_a_mode(graph, name) for name in _names(graph, value.origin.label)
+        ):
             continue
         site = value.origin.site
         assert site is not None
@@ -83,6 +87,16 @@ def _is_checked(graph: Graph, name: str) -> bool:
     """Whether the loss hands the value to something that may refuse it: `check_inputs(pred, target, weight)`."""
     checks = re.compile(rf"\w*(?:check|valid|assert|ensure|require)\w*\([^()]*\b{name}\b")
     return graph.function is not None and bool(checks.search(graph.unit.code(graph.function)))
+
+
+def _names(graph: Graph, parameter: str) -> set[str]:
+    """What a parameter of a constructor is called there and as an attribute."""
+    found = {parameter}
+    for base in graph.lineage:
+        constructor = base.unit.functions.get(f"{base.name}.__init__")
+        if constructor is not None:
+            found.update(stored(constructor, parameter).attributes)
+    return found
 
 
 def _is_a_mode(graph: Graph, name: str) -> bool:
@@ -105,7 +119,7 @@ def _behind_try(function: cst.FunctionDef) -> Iterator[cst.CSTNode]:
 def _is_certain(op: Op, uses: list[Op], graph: Graph) -> bool:
     """Whether the use lies on every way through the loss: of each test on its way both answers lead to it, or one raises."""
     ends = graph.returns
-    if not ends:
+    if not ends or any(_may_be_empty(site.node, graph) for site in op.in_loop):
         return False
     same = [each for each in uses if each.site.node is op.site.node]
     for test, answer in op.assumptions.items():
@@ -114,3 +128,15 @@ def _is_certain(op: Op, uses: list[Op], graph: Graph) -> bool:
         if all(each.assumptions.get(test) is answer for each in same):
             return False
     return True
+
+
+def _may_be_empty(loop: cst.CSTNode, graph: Graph) -> bool:
+    """Whether a loop goes over an argument with a default: it may be as empty as the other one is None."""
+    over = loop.iter if isinstance(loop, cst.For) else loop
+    optional = {each.origin.label for each in graph.parameters if _has_default(each)}
+    return any(isinstance(node, cst.Name) and node.value in optional for node in walk(over))
+
+
+def _has_default(value: Value) -> bool:
+    node = value.origin.site.node if value.origin.site is not None else None
+    return isinstance(node, cst.Param) and node.default is not None
