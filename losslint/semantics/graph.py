@@ -41,7 +41,8 @@ class Op:
     `calls` the call context, outermost first; `scope` the names bound when it ran; `gradient_matters` is False
     under no_grad and in other places where nobody differentiates; `in_loop` names the enclosing Python loops;
     `detail` says what a control-flow operator is ("if", "while", "and", "assert", "for"...); `guarded` holds the
-    keys of the values whose comparison decided the path.
+    keys of the values whose comparison decided the path; `contexts` are the context managers open around it, those of
+    decorators included, outermost first.
     """
 
     origin: Origin
@@ -53,6 +54,7 @@ class Op:
     in_loop: tuple[Site, ...] = ()
     detail: str = ""
     guarded: frozenset[int] = frozenset()
+    contexts: tuple[Value, ...] = ()
 
     @property
     def name(self) -> str:

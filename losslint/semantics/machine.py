@@ -124,6 +124,7 @@ class Machine:
                 state.loops,
                 detail,
                 state.guards,
+                state.contexts,
             )
         )
         return value

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from losslint.semantics import calls
+from losslint.semantics import calls, differentiation, distributions
 from losslint.semantics.machine import strongest_gradient
 from losslint.semantics.operators import lookup_method
 from losslint.semantics.state import State
@@ -62,6 +62,10 @@ def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state:
         return _size(frame, receiver, name, node, state)
     if receiver.kind in (Kind.SEQUENCE, Kind.MAPPING):
         return _container_call(frame, receiver, name, node, state)
+    if receiver.origin.name == distributions.DISTRIBUTION:
+        return distributions.method(frame, receiver, name, node, state)
+    if name == "backward" and receiver.kind not in _NOT_TENSORS:
+        return differentiation.backward(frame, receiver, node, state)
     if name == "requires_grad_" and receiver.kind not in _NOT_TENSORS:
         return _force_gradient(frame, receiver, node, state)
     found = lookup_method(name)

@@ -64,13 +64,14 @@ def apply_operator(
     arguments: Mapping[str, Value],
     positional: Sequence[Value],
     site: Site | None,
+    module: Value | None = None,
 ) -> Value:
     """The value an operator makes of its bound arguments, recorded on the path.
 
-    Operators with several outputs give a sequence with one element an output.
+    Operators with several outputs give a sequence with one element an output. `module` is whose call applies it.
     """
     operands = tuple(value for value in arguments.values() if value.kind is not Kind.NONE)
-    origin = Origin(operator.name, operands, arguments, site, frame=state.frame)
+    origin = Origin(operator.name, operands, arguments, site, frame=state.frame, module=module)
     key = _key(machine, operator, arguments)
     shape = shape_facts(operator, arguments, positional)
     made = Value(
