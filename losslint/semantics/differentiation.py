@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from losslint.semantics import calls
+from losslint.semantics.graph import BACKWARD
 from losslint.semantics.operators.model import parameters
 from losslint.semantics.state import State
 from losslint.semantics.values import DType, Gradient, Kind, Origin, Value
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
 
 GRAD = "autograd_grad"
-BACKWARD = "backward"
 _SIGNATURE = parameters(
     "outputs inputs grad_outputs= retain_graph= create_graph= only_inputs= allow_unused= is_grads_batched= "
     "materialize_grads="
