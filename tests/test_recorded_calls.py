@@ -105,3 +105,34 @@ def test_a_draw_is_in_the_graph_only_where_it_is_reparameterised(draw: str, grad
     text = f"from torch.distributions import Normal\ndef loss(mu: Tensor, target: Tensor):\n    return {draw}\n"
     (value,) = returned(text)
     assert value.gradient is gradient
+
+
+def test_an_unknown_method_in_place_leaves_nothing_known_of_the_elements() -> None:
+    (value,) = returned("def loss(x: Tensor):\n    y = torch.zeros_like(x)\n    y.fill_(x)\n    return y\n")
+    assert value.is_tensor and value.interval.high > 0 and value.zero is None
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        "net",
+        "net.cuda()",
+        "net.to('cuda').train()",
+        "nn.DataParallel(net)",
+        "nn.parallel.DistributedDataParallel(net.cuda(), device_ids=[0])",
+        "torch.compile(net)",
+    ],
+)
+def test_a_moved_or_wrapped_module_is_the_same_module(network: str) -> None:
+    text = f"""
+    class Net(nn.Module):
+        def forward(self, x):
+            return torch.softmax(x, 1)
+
+    def loss(x: Tensor):
+        net = Net()
+        net = {network}
+        return net(x)
+    """
+    (value,) = returned(text)
+    assert value.origin.name == "softmax"

@@ -131,6 +131,8 @@ def library_call(
         return operator_call(frame, operator, operator.parameters, arguments, node, state)
     if lookup_module(qualified) is not None:
         return module_calls.construct(frame, qualified, node, state, arguments)
+    if qualified == "torch.compile" and arguments.positional:
+        return arguments.positional[0]
     if qualified == "torch.autograd.grad":
         return differentiation.gradient_of(frame, arguments, node, state)
     if distributions.is_distribution(qualified):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from losslint.semantics import calls, differentiation, distributions
+from losslint.semantics import calls, differentiation, distributions, module_calls
 from losslint.semantics.machine import strongest_gradient
 from losslint.semantics.operators import lookup_method
 from losslint.semantics.state import State
@@ -51,11 +51,19 @@ _ALSO_OTHERS = frozenset(
         "apply",
     ]
 )
+_SAME_MODULE = frozenset(
+    "to cuda cpu half float double bfloat16 type train eval requires_grad_ share_memory apply to_empty".split()
+)
 _SIZES = frozenset({"size", "dim", "numel", "nelement", "ndimension", "stride", "element_size"})
 
 
 def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state: State) -> Value:
     """`receiver.name(...)`."""
+    if receiver.kind is Kind.MODULE and name in _SAME_MODULE:
+        calls.read_arguments(frame, node, state)
+        return receiver
+    if receiver.kind is Kind.MODULE and name == "forward":
+        return module_calls.call_module(frame, receiver, node, state)
     if receiver.kind is Kind.MODULE:
         return calls.opaque_call(frame, f"{receiver.origin.label}.{name}", (receiver,), node)
     if name in _SIZES and receiver.kind not in _NOT_TENSORS:
@@ -82,7 +90,11 @@ def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state:
         return made
     arguments = calls.read_arguments(frame, node, state)
     made = frame.machine.unknown(node, frame.unit, (receiver, *arguments.all), f".{name}()")
-    return made.with_(origin=Origin("method", (receiver, *arguments.all), site=frame.site(node), label=name))
+    made = made.with_(origin=Origin("method", (receiver, *arguments.all), site=frame.site(node), label=name))
+    if receiver.is_tensor and name.endswith("_") and not name.startswith("_"):
+        made = made.with_(key=frame.machine.fresh(), kind=Kind.TENSOR, rank=receiver.rank, alias=receiver.alias)
+        _rebind(node, made, state)  # fill_, copy_, uniform_: it holds other numbers from here on
+    return made
 
 
 def _takes(receiver: Value) -> bool:

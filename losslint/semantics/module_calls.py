@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
 
 MAX_NESTED_INSTANCES = 3
-
-
+_WRAPPERS = frozenset({"DataParallel", "DistributedDataParallel"})
 _CONTAINERS = frozenset({"torch.nn.ModuleList", "torch.nn.ModuleDict"})
 
 
@@ -29,6 +28,8 @@ def construct(
     """An instance of a torch module; its constructor's arguments are kept by name, the members of containers as elements."""
     module = lookup_module(qualified)
     arguments = arguments or calls.read_arguments(frame, node, state)
+    if qualified.rpartition(".")[2] in _WRAPPERS and arguments.positional:
+        return arguments.positional[0]
     bound = calls.bind(module.constructor, arguments) if module is not None else dict(arguments.named)
     origin = Origin("module", arguments.positional, bound, frame.site(node), qualified, state.frame)
     key = frame.machine.number("module", qualified, *(value.key for value in arguments.all))

@@ -118,7 +118,8 @@ _OPAQUE = (
     "MultiheadAttention TransformerEncoder TransformerEncoderLayer TransformerDecoder TransformerDecoderLayer Identity "
     "Upsample UpsamplingBilinear2d UpsamplingNearest2d AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d "
     "AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d AvgPool1d AvgPool3d MaxPool1d MaxPool3d PReLU CELU Hardswish "
-    "GLU Dropout1d Dropout2d Dropout3d AlphaDropout PixelShuffle Unflatten ReflectionPad1d ReflectionPad2d ZeroPad2d"
+    "GLU Dropout1d Dropout2d Dropout3d AlphaDropout PixelShuffle Unflatten ReflectionPad1d ReflectionPad2d ZeroPad2d "
+    "DataParallel DistributedDataParallel"
 ).split()
 
 
