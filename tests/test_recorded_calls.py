@@ -136,3 +136,8 @@ def test_a_moved_or_wrapped_module_is_the_same_module(network: str) -> None:
     """
     (value,) = returned(text)
     assert value.origin.name == "softmax"
+
+
+def test_the_methods_of_an_array_give_no_tensor() -> None:
+    (value,) = returned("def loss(x: Tensor):\n    return (x > 0).cpu().numpy().flatten()\n")
+    assert not value.is_tensor

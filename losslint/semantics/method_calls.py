@@ -83,7 +83,9 @@ def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state:
         frame.learn(receiver, Kind.TENSOR)
         proven = receiver.is_tensor or name not in _ALSO_OTHERS
         made = calls.operator_call(frame, operator, operator.method_parameters, arguments, node, state, receiver)
-        if not proven and made.is_tensor:
+        if receiver.kind is Kind.OBJECT and made.is_tensor:
+            made = made.with_(kind=Kind.OBJECT)  # an array has methods of the same names
+        elif not proven and made.is_tensor:
             made = made.with_(kind=Kind.UNKNOWN)
         if in_place:
             _rebind(node, made.with_(alias=receiver.alias), state)
