@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from losslint.semantics import builtin_calls, callables, inlining, method_calls, module_calls
+from losslint.semantics import (
+    builtin_calls,
+    callables,
+    differentiation,
+    distributions,
+    inlining,
+    method_calls,
+    module_calls,
+)
 from losslint.semantics.machine import MAX_CALL_DEPTH
 from losslint.semantics.names import dotted
 from losslint.semantics.operators import Operator, Parameter, lookup_function, lookup_module
@@ -125,6 +133,12 @@ def library_call(
         return operator_call(frame, operator, operator.parameters, arguments, node, state)
     if lookup_module(qualified) is not None:
         return module_calls.construct(frame, qualified, node, state, arguments)
+    if qualified == "torch.compile" and arguments.positional:
+        return arguments.positional[0]
+    if qualified == "torch.autograd.grad":
+        return differentiation.gradient_of(frame, arguments, node, state)
+    if distributions.is_distribution(qualified):
+        return distributions.construct(frame, qualified, arguments, node, state)
     if qualified.startswith(("math.", "numpy.")):
         return _escape(frame, qualified, arguments, node, state)
     if qualified in _REWRAPS or qualified == "torch.autograd.Variable":
@@ -172,8 +186,9 @@ def operator_call(
     node: cst.CSTNode,
     state: State,
     receiver: Value | None = None,
+    module: Value | None = None,
 ) -> Value:
-    """Apply an operator to the arguments of a call."""
+    """Apply an operator to the arguments of a call: of a function, of a method of `receiver`, or of a `module`."""
     bound = bind(parameters, arguments)
     positional = arguments.positional
     if receiver is not None:
@@ -195,7 +210,7 @@ def operator_call(
             else reduction.with_(has_constant=False, constant=None)
         )
     _learn(frame, operator, bound)
-    return apply_operator(frame.machine, state, operator, bound, positional, frame.site(node))
+    return apply_operator(frame.machine, state, operator, bound, positional, frame.site(node), module)
 
 
 def _learn(frame: Frame, operator: Operator, bound: Mapping[str, Value]) -> None:

@@ -20,6 +20,7 @@ BRANCH = "prim::If"
 LOOP = "prim::Loop"
 RETURN = "prim::Return"
 UNASKED = "prim::Unasked"
+BACKWARD = "backward"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +59,8 @@ class Op:
     under no_grad and in other places where nobody differentiates; `in_loop` names the enclosing Python loops;
     `detail` says what a control-flow operator is ("if", "while", "and", "assert", "for"...), or what a prim::Unasked
     does with a value that is None by default ("arithmetic", "attribute", "item", "call"); `guarded` holds the keys of the
-    values whose comparison decided the path, `assumptions` the answers to its tests.
+    values whose comparison decided the path, `assumptions` the answers to its tests; `contexts` are the context managers
+    open around it, those of decorators included, outermost first.
     """
 
     origin: Origin
@@ -71,6 +73,7 @@ class Op:
     detail: str = ""
     guarded: frozenset[int] = frozenset()
     assumptions: Mapping[Assumption, bool] = field(default_factory=dict)
+    contexts: tuple[Value, ...] = ()
 
     @property
     def name(self) -> str:
@@ -137,14 +140,19 @@ class Graph:
         return self.function is not None and ".backward(" in self.unit.code(self.function)
 
     @cached_property
+    def results(self) -> tuple[Value, ...]:
+        """What is returned, and what backward() is called on."""
+        return tuple(op.operands[0] for op in (*self.returns, *self.named(BACKWARD)))
+
+    @cached_property
     def returned_keys(self) -> frozenset[int]:
-        """The keys of all values that a returned value is computed from; those of every value in a script."""
+        """The keys of all values that a result is computed from; those of every value in a script."""
         if not self.returns:
             return frozenset(op.value.key for op in self.ops)
-        return frozenset(value.key for value in ancestors([op.operands[0] for op in self.returns]))
+        return frozenset(value.key for value in ancestors(self.results))
 
     def matters(self, value: Value) -> bool:
-        """Whether a returned value is computed from this one."""
+        """Whether a result of the loss is computed from this one."""
         return value.key in self.returned_keys
 
     @cached_property
@@ -153,7 +161,7 @@ class Graph:
         if not self.returns:
             return self.returned_keys
         found: set[int] = set()
-        pending = [op.operands[0] for op in self.returns]
+        pending = list(self.results)
         while pending:
             value = pending.pop()
             if value.key in found or value.gradient in (Gradient.CUT, Gradient.ZERO):

@@ -133,6 +133,7 @@ class Machine:
                 detail,
                 state.guards,
                 state.assumptions,
+                state.contexts,
             )
         )
         return value

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from losslint.semantics import calls
+from losslint.semantics import calls, differentiation, distributions, module_calls
 from losslint.semantics.machine import strongest_gradient
 from losslint.semantics.operators import lookup_method
 from losslint.semantics.state import State
@@ -51,17 +51,29 @@ _ALSO_OTHERS = frozenset(
         "apply",
     ]
 )
+_SAME_MODULE = frozenset(
+    "to cuda cpu half float double bfloat16 type train eval requires_grad_ share_memory apply to_empty".split()
+)
 _SIZES = frozenset({"size", "dim", "numel", "nelement", "ndimension", "stride", "element_size"})
 
 
 def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state: State) -> Value:
     """`receiver.name(...)`."""
+    if receiver.kind is Kind.MODULE and name in _SAME_MODULE:
+        calls.read_arguments(frame, node, state)
+        return receiver
+    if receiver.kind is Kind.MODULE and name == "forward":
+        return module_calls.call_module(frame, receiver, node, state)
     if receiver.kind is Kind.MODULE:
         return calls.opaque_call(frame, f"{receiver.origin.label}.{name}", (receiver,), node)
     if name in _SIZES and receiver.kind not in _NOT_TENSORS:
         return _size(frame, receiver, name, node, state)
     if receiver.kind in (Kind.SEQUENCE, Kind.MAPPING):
         return _container_call(frame, receiver, name, node, state)
+    if receiver.origin.name == distributions.DISTRIBUTION:
+        return distributions.method(frame, receiver, name, node, state)
+    if name == "backward" and receiver.kind not in _NOT_TENSORS:
+        return differentiation.backward(frame, receiver, node, state)
     if name == "requires_grad_" and receiver.kind not in _NOT_TENSORS:
         return _force_gradient(frame, receiver, node, state)
     found = lookup_method(name)
@@ -71,14 +83,20 @@ def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state:
         frame.learn(receiver, Kind.TENSOR)
         proven = receiver.is_tensor or name not in _ALSO_OTHERS
         made = calls.operator_call(frame, operator, operator.method_parameters, arguments, node, state, receiver)
-        if not proven and made.is_tensor:
+        if receiver.kind is Kind.OBJECT and made.is_tensor:
+            made = made.with_(kind=Kind.OBJECT)  # an array has methods of the same names
+        elif not proven and made.is_tensor:
             made = made.with_(kind=Kind.UNKNOWN)
         if in_place:
             _rebind(node, made.with_(alias=receiver.alias), state)
         return made
     arguments = calls.read_arguments(frame, node, state)
     made = frame.machine.unknown(node, frame.unit, (receiver, *arguments.all), f".{name}()")
-    return made.with_(origin=Origin("method", (receiver, *arguments.all), site=frame.site(node), label=name))
+    made = made.with_(origin=Origin("method", (receiver, *arguments.all), site=frame.site(node), label=name))
+    if receiver.is_tensor and name.endswith("_") and not name.startswith("_"):
+        made = made.with_(key=frame.machine.fresh(), kind=Kind.TENSOR, rank=receiver.rank, alias=receiver.alias)
+        _rebind(node, made, state)  # fill_, copy_, uniform_: it holds other numbers from here on
+    return made
 
 
 def _takes(receiver: Value) -> bool:

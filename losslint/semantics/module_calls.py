@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
 
 MAX_NESTED_INSTANCES = 3
-
-
+_WRAPPERS = frozenset({"DataParallel", "DistributedDataParallel"})
 _CONTAINERS = frozenset({"torch.nn.ModuleList", "torch.nn.ModuleDict"})
 
 
@@ -29,13 +28,16 @@ def construct(
     """An instance of a torch module; its constructor's arguments are kept by name, the members of containers as elements."""
     module = lookup_module(qualified)
     arguments = arguments or calls.read_arguments(frame, node, state)
+    if qualified.rpartition(".")[2] in _WRAPPERS and arguments.positional:
+        return arguments.positional[0]
     bound = calls.bind(module.constructor, arguments) if module is not None else dict(arguments.named)
-    origin = Origin("module", arguments.positional, bound, frame.site(node), qualified)
+    origin = Origin("module", arguments.positional, bound, frame.site(node), qualified, state.frame)
     key = frame.machine.number("module", qualified, *(value.key for value in arguments.all))
     elements = arguments.positional[0].elements if qualified in _CONTAINERS and arguments.positional else None
     if qualified == "torch.nn.Sequential" and arguments.complete:
         elements = arguments.positional
-    return Value(key, Kind.MODULE, origin=origin, gradient=Gradient.CARRIES, elements=elements)
+    made = Value(key, Kind.MODULE, origin=origin, gradient=Gradient.CARRIES, elements=elements)
+    return frame.machine.emit(made, state)
 
 
 def construct_local(
@@ -73,6 +75,8 @@ def _apply(frame: Frame, function: Value, arguments: calls.Arguments, node: cst.
                 return _opaque(frame, function, (value,), node, state)
             value = _apply(frame, member, calls.Arguments((value,), {}), node, state)
         return value
+    if function.origin.label == "torch.nn.Identity" and len(arguments.all) == 1:
+        return arguments.all[0]
     module = lookup_module(function.origin.label)
     if module is None or module.operator is None:
         return _opaque(frame, function, arguments.all, node, state)
@@ -83,7 +87,7 @@ def _apply(frame: Frame, function: Value, arguments: calls.Arguments, node: cst.
             kept[call_name] = setting
     given = calls.Arguments(arguments.positional, {**kept, **arguments.named}, arguments.complete)
     parameters: tuple[Parameter, ...] = module.operator.parameters
-    return calls.operator_call(frame, module.operator, parameters, given, node, state)
+    return calls.operator_call(frame, module.operator, parameters, given, node, state, module=function)
 
 
 def _opaque(frame: Frame, function: Value, arguments: tuple[Value, ...], node: cst.Call, state: State) -> Value:

@@ -21,6 +21,7 @@ class State:
         "assumptions",
         "calls",
         "conditions",
+        "contexts",
         "frame",
         "gradient_matters",
         "guards",
@@ -37,6 +38,7 @@ class State:
         self.frame = frame
         self.calls: tuple[Call, ...] = ()
         self.loops: tuple[Site, ...] = ()
+        self.contexts: tuple[Value, ...] = ()
 
     def fork(self) -> State:
         """A second path that starts with everything this one knows."""
@@ -48,6 +50,7 @@ class State:
         other.gradient_matters = self.gradient_matters
         other.calls = self.calls
         other.loops = self.loops
+        other.contexts = self.contexts
         return other
 
     def bind(self, name: str, value: Value) -> None:

@@ -34,9 +34,14 @@ class Flow:
 
 
 def run_function(frame: Frame, function: Function, state: State) -> Flow:
-    """Run a function's body; no_grad decorators are honoured."""
-    if any(_cuts_gradient(frame, decorator.decorator) for decorator in function.decorators):
-        state.gradient_matters = False
+    """Run a function's body; decorators that are context managers are honoured."""
+    for decorator in function.decorators:
+        if _cuts_gradient(frame, decorator.decorator):
+            state.gradient_matters = False
+        elif isinstance(decorator.decorator, cst.Call):
+            written = frame.unit.qualified(decorator.decorator.func) or ""
+            if written.startswith("torch."):
+                state.contexts = (*state.contexts, frame.evaluate(decorator.decorator, State()))
     return run_suite(frame, function.body, [state])
 
 
@@ -243,18 +248,20 @@ def _loop(frame: Frame, suite: cst.BaseSuite, before: State, body: State) -> Flo
 
 
 def _with(frame: Frame, items: Sequence[cst.WithItem], body: cst.BaseSuite, state: State) -> Flow:
-    outside = state.gradient_matters
+    outside, contexts = state.gradient_matters, state.contexts
     for item in items:
         if _cuts_gradient(frame, item.item):
             state.gradient_matters = False
         elif _enables_gradient(frame, item.item):
             state.gradient_matters = True
         value = frame.evaluate(item.item, state)
+        state.contexts = (*state.contexts, value)
         if item.asname is not None:
             bind_target(frame, item.asname.name, value, state)
     flow = run_suite(frame, body, [state])
     for end in [*flow.falling, *flow.broken, *(end for end, _ in flow.returned)]:
         end.gradient_matters = outside
+        end.contexts = contexts
     return flow
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from losslint.semantics import intervals
 from losslint.semantics.comprehensions import SPLITS
+from losslint.semantics.dtypes import result_dtype
 from losslint.semantics.machine import Machine, strongest_gradient
 from losslint.semantics.operators import GradientClass, Interval, Operator, Shape
 from losslint.semantics.shapes import pointwise_operands, shape_facts
@@ -64,13 +65,14 @@ def apply_operator(
     arguments: Mapping[str, Value],
     positional: Sequence[Value],
     site: Site | None,
+    module: Value | None = None,
 ) -> Value:
     """The value an operator makes of its bound arguments, recorded on the path.
 
-    Operators with several outputs give a sequence with one element an output.
+    Operators with several outputs give a sequence with one element an output. `module` is whose call applies it.
     """
     operands = tuple(value for value in arguments.values() if value.kind is not Kind.NONE)
-    origin = Origin(operator.name, operands, arguments, site, frame=state.frame)
+    origin = Origin(operator.name, operands, arguments, site, frame=state.frame, module=module)
     key = _key(machine, operator, arguments)
     shape = shape_facts(operator, arguments, positional)
     made = Value(
@@ -81,7 +83,7 @@ def apply_operator(
         gradient=_gradient(operator, arguments, state),
         rank=shape.rank,
         reduction=shape.reduction,
-        dtype=_dtype(operator, arguments),
+        dtype=result_dtype(operator, arguments, pointwise_operands(operator, arguments)),
         device=_device(operator, operands),
         alias=_alias(operator, operands),
     )
@@ -162,35 +164,6 @@ def _gradient(operator: Operator, arguments: Mapping[str, Value], state: State) 
     if not state.gradient_matters and flowing is Gradient.CARRIES:
         return Gradient.CUT
     return flowing
-
-
-def _dtype(operator: Operator, arguments: Mapping[str, Value]) -> DType:
-    first = next(iter(arguments.values()), None)
-    if operator.name in _CAST_DTYPES:
-        return _CAST_DTYPES[operator.name]
-    for value in arguments.values():
-        if operator.name in ("to", "type") and value.origin.label in ("torch.float64", "torch.double"):
-            return DType.DOUBLE
-    if operator.dtype in ("bool", "int"):
-        return DType.BOOL if operator.dtype == "bool" else DType.INT
-    known = first.dtype if first is not None else DType.UNKNOWN
-    if operator.dtype == "float":
-        return known if known in (DType.HALF, DType.FLOAT, DType.DOUBLE) else DType.FLOAT
-    if operator.shape is Shape.POINTWISE:
-        present = {value.dtype for value in pointwise_operands(operator, arguments) if value.kind is not Kind.NUMBER}
-        return known if len(present) == 1 else DType.UNKNOWN
-    return known
-
-
-_CAST_DTYPES = {
-    "float": DType.FLOAT,
-    "half": DType.HALF,
-    "bfloat16": DType.HALF,
-    "double": DType.DOUBLE,
-    "long": DType.INT,
-    "int": DType.INT,
-    "bool": DType.BOOL,
-}
 
 
 def _device(operator: Operator, operands: Sequence[Value]) -> Device:

@@ -122,7 +122,8 @@ class Origin:
     """How a value was made: an operator's ATen name (or `parameter`, `attribute`, `constant`, `phi`...) and operands.
 
     `label` names what a person would call it (a parameter's name, an attribute, a constant); `keywords` are the
-    remaining bound arguments by the names of the operator's signature; `function` is the call frame it ran in.
+    remaining bound arguments by the names of the operator's signature; `frame` is the call frame it ran in; `module` is
+    the module whose call applied it, None for a function or a method.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Origin:
     site: Site | None = None
     label: str = ""
     frame: int = 0
+    module: Value | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

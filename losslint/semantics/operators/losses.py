@@ -112,9 +112,14 @@ _CRITERIA = {
     "CTCLoss": ("ctc_loss", "blank= reduction= zero_infinity="),
 }
 _OPAQUE = (
-    "Module Sequential ModuleList ModuleDict Linear Bilinear Conv1d Conv2d Conv3d ConvTranspose2d BatchNorm1d "
-    "BatchNorm2d LayerNorm GroupNorm InstanceNorm2d Embedding LSTM GRU MultiheadAttention Identity Upsample "
-    "AdaptiveAvgPool2d PReLU"
+    "Module Sequential ModuleList ModuleDict Linear LazyLinear Bilinear Conv1d Conv2d Conv3d ConvTranspose1d "
+    "ConvTranspose2d ConvTranspose3d BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm LayerNorm RMSNorm GroupNorm "
+    "InstanceNorm1d InstanceNorm2d InstanceNorm3d Embedding EmbeddingBag RNN LSTM GRU RNNCell LSTMCell GRUCell "
+    "MultiheadAttention TransformerEncoder TransformerEncoderLayer TransformerDecoder TransformerDecoderLayer Identity "
+    "Upsample UpsamplingBilinear2d UpsamplingNearest2d AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d "
+    "AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d AvgPool1d AvgPool3d MaxPool1d MaxPool3d PReLU CELU Hardswish "
+    "GLU Dropout1d Dropout2d Dropout3d AlphaDropout PixelShuffle Unflatten ReflectionPad1d ReflectionPad2d ZeroPad2d "
+    "DataParallel DistributedDataParallel"
 ).split()
 
 

@@ -65,6 +65,9 @@ _REPORTED_ELSEWHERE = frozenset(
         "from_numpy",
         "Variable",
         "requires_grad_",
+        "autograd_grad",
+        "sample",
+        "normal",
     }
 )
 

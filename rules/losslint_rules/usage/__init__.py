@@ -1,1 +1,1 @@
-"""What a loss is told and does not do: settings nobody reads, results nobody keeps, names torch does not have."""
+"""How a loss uses torch and what it is told: wrong arguments, settings nobody reads, results nobody keeps."""

@@ -1,0 +1,77 @@
+"""minus on a bool tensor
+
+`1 - mask`, `x - mask` and `-mask` raise for a bool tensor: torch has no subtraction and no negation of bools.
+(`+` and `*` are there, and `~mask` inverts.)
+
+Only tensors that are proven to be bool are reported: comparisons, logical operators, `.bool()`.
+
+## Bad
+
+```python
+from torch import Tensor
+
+def masked_loss(pred: Tensor, target: Tensor):
+    ignored = target < 0
+    return ((pred - target).abs() * (1 - ignored)).mean()
+```
+
+## Good
+
+```python
+from torch import Tensor
+
+def masked_loss(pred: Tensor, target: Tensor):
+    ignored = target < 0
+    return ((pred - target).abs() * ~ignored).mean()
+```
+
+`1 - mask.float()` where numbers are wanted. The fix writes `~mask`. It is unsafe, because what it replaces gives no
+value to compare with.
+
+A run confirms it by the error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from losslint.diagnostic import Severity
+from losslint.rule import Finding, Replacement, Rewrite, Rule, with_calls
+from losslint.semantics.graph import Graph, Op
+from losslint.semantics.spelling import excerpt
+from losslint.semantics.values import DType, Value
+from losslint_rules.usage.arguments import made_here, unsafe
+
+RULE = Rule(code="LL715", name="bool-arithmetic", severity=Severity.ERROR)
+
+
+@RULE.on_op("sub", "rsub", "neg")
+def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report a difference or a negation of which an operand is proven to be a bool tensor."""
+    mask = next((value for value in op.operands if value.is_tensor and value.dtype is DType.BOOL), None)
+    if mask is None:
+        return
+    done = "negated" if op.name == "neg" else "subtracted"
+    yield RULE.finding(
+        op.site,
+        f"`{excerpt(mask)}` is a bool tensor, and bools cannot be {done}: torch raises; use `~` to invert a mask, or "
+        ".float()",
+        evidence=with_calls(op, made_here(mask, "is a bool tensor")),
+        rewrite=_rewrite(op, mask),
+    )
+
+
+def _rewrite(op: Op, mask: Value) -> Rewrite | None:
+    """`1 - mask` becomes `~mask`."""
+    node = op.site.node
+    if not isinstance(node, cst.BinaryOperation) or not isinstance(node.operator, cst.Subtract):
+        return None
+    left, right = op.operands[0], node.right
+    if not left.has_constant or left.constant != 1 or op.operands[1].key != mask.key:
+        return None
+    text = op.site.unit.code(right)
+    atom = isinstance(right, (cst.Name, cst.Attribute, cst.Call, cst.Subscript)) or bool(right.lpar)
+    content = f"~{text}" if atom else f"~({text})"
+    return unsafe(f"use `{content}`", Replacement(op.site, content))

@@ -1,0 +1,92 @@
+"""the target passed first and the prediction second
+
+torch's losses take the prediction first. `F.binary_cross_entropy(target, p)` runs: it takes the log of the labels,
+cut off at -100, and its gradient with respect to p has the wrong size and no minimum at the target.
+`F.cross_entropy(labels, logits)` and `F.nll_loss` raise, or, with one-hot labels, minimise something without a lower
+bound. For `mse_loss` the order does not matter.
+
+Only arguments whose kind is proven are reported: a comparison, one_hot, argmax or integers first, and the output of an
+activation or a layer second.
+
+## Bad
+
+```python
+import torch
+import torch.nn.functional as F
+
+def mask_loss(scores, truth):
+    return F.binary_cross_entropy((truth > 0).float(), torch.sigmoid(scores).clamp(1e-6, 1 - 1e-6))
+```
+
+## Good
+
+```python
+import torch
+import torch.nn.functional as F
+
+def mask_loss(scores, truth):
+    return F.binary_cross_entropy(torch.sigmoid(scores).clamp(1e-6, 1 - 1e-6), (truth > 0).float())
+```
+
+The fix changes the arguments over. It is unsafe: the loss becomes the one that was meant.
+
+A run confirms it by a loss that is not least where the prediction equals the target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from losslint.diagnostic import Severity
+from losslint.rule import Finding, Replacement, Rewrite, Rule, with_calls
+from losslint.semantics.graph import Graph, Op
+from losslint.semantics.values import DType, Gradient, Site, Value
+from losslint_rules.usage.arguments import argument, argument_node, made_here, unsafe, written
+from losslint_rules.usage.meanings import meaning_of, through_views
+from losslint_rules.usage.value_sets import numbers_of
+
+RULE = Rule(code="LL718", name="swapped-loss-arguments", severity=Severity.WARNING)
+
+
+@RULE.on_op("cross_entropy_loss", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits")
+def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report labels as the input and a prediction as the target."""
+    first, second = argument(op, "input"), argument(op, "target")
+    if first is None or second is None or not graph.matters(op.value) or not _are_labels(first):
+        return
+    meant = meaning_of(second)
+    if meant is None or second.gradient is not Gradient.CARRIES:
+        return
+    shown, other = written(op, "input", 0), written(op, "target", 1)
+    name = "cross_entropy" if op.name == "cross_entropy_loss" else op.name
+    steps = [*made_here(first, "holds labels"), *made_here(meant.made, f"holds {meant.meaning.value}")]
+    yield RULE.finding(
+        op.site,
+        f"{name} takes the prediction first, and `{shown}` holds labels while `{other}` holds {meant.meaning.value}: "
+        "change them over",
+        evidence=with_calls(op, steps),
+        rewrite=_swapped(op),
+    )
+
+
+def _are_labels(value: Value) -> bool:
+    """Whether a value provably holds zeros and ones or class indices, without a gradient to a prediction."""
+    base = through_views(value)
+    if value.gradient is Gradient.CARRIES or not value.is_tensor:
+        return False
+    if value.dtype in (DType.INT, DType.BOOL) or base.origin.name in ("argmax", "argmin", "one_hot"):
+        return True
+    numbers = numbers_of(value)
+    return numbers is not None and numbers == {0, 1}
+
+
+def _swapped(op: Op) -> Rewrite | None:
+    first, second = argument_node(op, "input", 0), argument_node(op, "target", 1)
+    if first is None or second is None:
+        return None
+    unit = op.site.unit
+    return unsafe(
+        "change the arguments over",
+        Replacement(Site(unit, first), unit.code(second)),
+        Replacement(Site(unit, second), unit.code(first)),
+    )
