@@ -303,3 +303,34 @@ def test_the_interpreter_reaches_every_operator(row: Operator) -> None:
     for call in calls:
         graph = graph_of(f"import torch.special\nimport torch.linalg\ndef loss(x: Tensor):\n    return {call}\n")
         assert row.name in {op.name for op in graph.ops}, call
+
+
+def test_a_trained_parameter_keeps_no_range_and_a_frozen_one_no_gradient() -> None:
+    text = """
+    class Loss(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1))
+            self.fixed = nn.Parameter(torch.ones(1), requires_grad=False)
+
+        def forward(self, pred):
+            return self.scale, self.fixed
+    """
+    scale, fixed = returned(text, "Loss.forward")[0].elements or ()
+    assert isinstance(scale, Value) and isinstance(fixed, Value)
+    assert scale.interval.low < -1e9 and scale.gradient is Gradient.CARRIES
+    assert fixed.interval.low == 1.0 and fixed.gradient is Gradient.NEUTRAL
+
+
+def test_a_decomposition_gives_its_outputs() -> None:
+    text = "def loss(x: Tensor):\n    u, s, vh = torch.linalg.svd(x)\n    return s, torch.linalg.eigh(x).eigenvectors\n"
+    singular, vectors = returned(text)[0].elements or ()
+    assert isinstance(singular, Value) and isinstance(vectors, Value)
+    assert (singular.origin.name, singular.origin.label) == ("linalg_svd", "S")
+    assert (vectors.origin.name, vectors.origin.label) == ("linalg_eigh", "eigenvectors")
+
+
+@pytest.mark.parametrize("expression", ["x.real", "torch.real(x)"])
+def test_the_parts_of_a_complex_tensor_are_tensors(expression: str) -> None:
+    (value,) = returned(f"def loss(x):\n    return {expression}\n")
+    assert value.is_tensor and value.origin.name == "real" and value.gradient is Gradient.CARRIES
