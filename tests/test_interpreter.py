@@ -334,3 +334,10 @@ def test_a_decomposition_gives_its_outputs() -> None:
 def test_the_parts_of_a_complex_tensor_are_tensors(expression: str) -> None:
     (value,) = returned(f"def loss(x):\n    return {expression}\n")
     assert value.is_tensor and value.origin.name == "real" and value.gradient is Gradient.CARRIES
+
+
+def test_what_is_asserted_holds_on_the_path() -> None:
+    graph = graph_of("def loss(x: Tensor):\n    assert x.size(0) > 1\n    return x.mean()\n")
+    (mean,) = graph.named("mean")
+    (condition,) = mean.conditions
+    assert condition.holds and not condition.is_configuration and condition.test.origin.name == "compared"
