@@ -2,7 +2,8 @@
 
 `E[x ** 2] - E[x] ** 2`, `|x| ** 2 + |y| ** 2 - 2 * x @ y.t()` and `1 - cosine ** 2` are never negative on paper. In
 float32 the two large parts cancel, what is left is rounding, and where the truth is 0 (constant values, equal
-embeddings, the diagonal of a distance matrix) it is a small negative number as often as not. Its root is NaN.
+embeddings, the diagonal of a distance matrix) it is a small negative number as often as not. Its root is NaN, and so
+is every power that is no integer.
 
 An eps below 1e-7 is smaller than the rounding and does not help. `clamp(min=0)` helps the value alone: where the
 difference is exactly 0 the slope of the root is infinite and the gradient NaN, so that a distance matrix of a batch
@@ -67,8 +68,9 @@ def root_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 @RULE.on_op("pow")
 def power_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
-    """Report the same root written as a power of 0.5 or -0.5."""
-    if len(op.operands) == 2 and op.operands[1].constant in (0.5, -0.5):
+    """Report every power that is no integer: that of a negative number is NaN as well."""
+    exponent = op.operands[1].constant if len(op.operands) == 2 else None
+    if isinstance(exponent, float) and not exponent.is_integer():
         yield from _findings(op, graph)
 
 
@@ -96,7 +98,7 @@ def _message(found: Difference, clamped: bool) -> str:
             "and the gradient NaN; clamp it at an eps, or use torch.cdist"
         )
     return (
-        f"{found.words} is slightly negative by rounding where it should be 0, and its root NaN; clamp it at an eps "
+        f"{found.words} is slightly negative by rounding where it should be 0, and a root of it is NaN; clamp it at an eps "
         "before the root"
     )
 

@@ -6,7 +6,8 @@ integer of something negative is NaN at once.
 
 A finding names where the zero comes from: a softmax or sigmoid that underflows, `1 - p`, a variance, an absolute
 difference. Powers of 1 and more (focal losses with `gamma >= 1`) are fine, and so is a ReLU right under the power:
-its own backward writes zeros where it was inactive. Roots of sums of squares are LL205's.
+its own backward writes zeros where it was inactive. Roots of sums of squares are LL205's,
+those of differences that cancel LL223's.
 
 ## Bad
 
@@ -48,7 +49,8 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.guards import chain
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Certainty, DType, Gradient, Role, Value, ZeroWitness
-from losslint_rules.numerics.squares import squared, summands
+from losslint_rules.numerics.differences import cancelling
+from losslint_rules.numerics.squares import added_squares
 
 RULE = Rule(
     code="LL220",
@@ -93,7 +95,7 @@ def _at_zero(op: Op, graph: Graph, slope: str) -> Iterator[Finding]:
         return
     if base.gradient is not Gradient.CARRIES or not op.gradient_matters or not graph.differentiates(op.value):
         return
-    if _masked(zero) or op.is_guarded(chain(base)):
+    if _masked(zero) or cancelling(base) is not None or op.is_guarded(chain(base)):
         return
     yield RULE.finding(
         op.site,
@@ -109,8 +111,7 @@ def _masked(zero: ZeroWitness) -> bool:
 
 def _is_mean_square(base: Value) -> bool:
     """The root of a sum of squares is LL205's, and a mean of squares is 0 for a perfect fit alone."""
-    inner = base.origin.operands[0] if base.origin.name in ("sum", "mean") else base
-    return all(squared(each) is not None for each in summands(inner))
+    return bool(added_squares(base.origin.operands[0] if base.origin.name == "mean" else base))
 
 
 _SIGNED = frozenset({"cosine_similarity", "tanh", "sin", "cos", "log_softmax", "log_sigmoid", "erf", "softsign"})

@@ -5,8 +5,9 @@ mask compares labels with each other there may be none: no other sample of the s
 class. The softmax of nothing but -inf is NaN, for the value at once.
 
 A mask that leaves the diagonal, or takes out nothing else, always leaves something and is silent; so is `logsumexp`,
-for which -inf is the right value of an empty sum, and a result that is masked once more. Masks that are given, paddings for instance, are taken to leave
-something. A finite fill that float16 cannot hold, `-1e9`, is reported where the tensor is visibly half.
+for which -inf is the right value of an empty sum, and a result that is masked once more. Masks that are given, paddings
+for instance, are taken to leave something. A finite fill that float16 cannot hold, `-1e9`, is reported where the
+tensor is visibly half.
 
 ## Bad
 
