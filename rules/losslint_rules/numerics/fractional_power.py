@@ -111,7 +111,15 @@ def _masked(zero: ZeroWitness) -> bool:
 
 def _is_mean_square(base: Value) -> bool:
     """The root of a sum of squares is LL205's, and a mean of squares is 0 for a perfect fit alone."""
-    return bool(added_squares(base.origin.operands[0] if base.origin.name == "mean" else base))
+    if base.origin.name == "div":
+        base = base.origin.operands[0]
+    if base.origin.name in ("sum", "mean"):
+        base = base.origin.operands[0]
+    if base.origin.name in ("flatten", "view", "reshape"):
+        base = base.origin.operands[0]
+    if base.origin.name == "mul" and len(base.origin.operands) == 2:
+        return any(added_squares(each) for each in (base, *base.origin.operands))
+    return bool(added_squares(base))
 
 
 _SIGNED = frozenset({"cosine_similarity", "tanh", "sin", "cos", "log_softmax", "log_sigmoid", "erf", "softsign"})
