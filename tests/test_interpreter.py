@@ -361,3 +361,39 @@ def test_a_use_of_what_is_none_by_default_is_recorded_until_it_is_asked_for(body
 def test_the_second_half_of_a_test_knows_the_first() -> None:
     (op,) = (op for op in graph_of("def loss(m, x):\n    return m.any() and x / m.sum()\n").ops if op.name == "div")
     assert op.is_guarded(op.operands[1].origin.operands)
+def test_a_trained_parameter_keeps_no_range_and_a_frozen_one_no_gradient() -> None:
+    text = """
+    class Loss(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1))
+            self.fixed = nn.Parameter(torch.ones(1), requires_grad=False)
+
+        def forward(self, pred):
+            return self.scale, self.fixed
+    """
+    scale, fixed = returned(text, "Loss.forward")[0].elements or ()
+    assert isinstance(scale, Value) and isinstance(fixed, Value)
+    assert scale.interval.low < -1e9 and scale.gradient is Gradient.CARRIES
+    assert fixed.interval.low == 1.0 and fixed.gradient is Gradient.NEUTRAL
+
+
+def test_a_decomposition_gives_its_outputs() -> None:
+    text = "def loss(x: Tensor):\n    u, s, vh = torch.linalg.svd(x)\n    return s, torch.linalg.eigh(x).eigenvectors\n"
+    singular, vectors = returned(text)[0].elements or ()
+    assert isinstance(singular, Value) and isinstance(vectors, Value)
+    assert (singular.origin.name, singular.origin.label) == ("linalg_svd", "S")
+    assert (vectors.origin.name, vectors.origin.label) == ("linalg_eigh", "eigenvectors")
+
+
+@pytest.mark.parametrize("expression", ["x.real", "torch.real(x)"])
+def test_the_parts_of_a_complex_tensor_are_tensors(expression: str) -> None:
+    (value,) = returned(f"def loss(x):\n    return {expression}\n")
+    assert value.is_tensor and value.origin.name == "real" and value.gradient is Gradient.CARRIES
+
+
+def test_what_is_asserted_holds_on_the_path() -> None:
+    graph = graph_of("def loss(x: Tensor):\n    assert x.size(0) > 1\n    return x.mean()\n")
+    (mean,) = graph.named("mean")
+    (condition,) = mean.conditions
+    assert condition.holds and not condition.is_configuration and condition.test.origin.name == "compared"

@@ -31,6 +31,11 @@ REFERENCES: dict[str, tuple[str, Callable[[list[mpmath.mpf]], list[mpmath.mpf]]]
     "softplus of log1p": ("torch.log1p(torch.exp(x))", lambda x: [mpmath.log1p(mpmath.exp(each)) for each in x]),
     "vector_norm": ("torch.sqrt(torch.sum(x ** 2, dim=0))", lambda x: [mpmath.sqrt(sum(each**2 for each in x))]),
     "vector_norm method": ("(x * x).sum(0).sqrt()", lambda x: [mpmath.sqrt(sum(each**2 for each in x))]),
+    "softmax": (
+        "torch.exp(x) / torch.exp(x).sum(dim=0, keepdim=True)",
+        lambda x: [mpmath.exp(each) for each in log_softmax(x)],
+    ),
+    "absolute value": ("torch.sqrt(x ** 2)", lambda x: [abs(each) for each in x]),
     "vector_norm power": ("((x ** 2).sum() ** 0.5)", lambda x: [mpmath.sqrt(sum(each**2 for each in x))]),
 }
 POINTS = [

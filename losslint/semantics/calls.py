@@ -22,7 +22,7 @@ from losslint.semantics.names import dotted
 from losslint.semantics.operators import Operator, Parameter, lookup_function, lookup_module
 from losslint.semantics.state import State
 from losslint.semantics.transfer import apply_operator
-from losslint.semantics.values import Gradient, Kind, Origin, Role, Value
+from losslint.semantics.values import EVERYTHING, Gradient, Kind, Origin, Role, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
@@ -144,20 +144,28 @@ def library_call(
     if qualified in _REWRAPS or qualified == "torch.autograd.Variable":
         return rewrap(frame, qualified, arguments, node, state)
     if qualified == "torch.nn.Parameter" or qualified == "torch.nn.parameter.Parameter":
-        first = arguments.all[0] if arguments.all else frame.machine.unknown(node, frame.unit)
-        origin = Origin("parameter_tensor", (first,), site=frame.site(node), label="nn.Parameter")
-        return first.with_(
-            key=frame.machine.fresh(),
-            kind=Kind.TENSOR,
-            gradient=Gradient.CARRIES,
-            origin=origin,
-            has_constant=False,
-            constant=None,
-            elements=None,
-            zero=None,
-            role=Role.CONFIG,
-        )
+        return _parameter_tensor(frame, arguments, node)
     return _project_call(frame, qualified, arguments, node, state)
+
+
+def _parameter_tensor(frame: Frame, arguments: Arguments, node: cst.Call) -> Value:
+    """`nn.Parameter(data)`: training moves it anywhere, whatever it starts from, unless it is frozen."""
+    first = arguments.all[0] if arguments.all else frame.machine.unknown(node, frame.unit)
+    bound = bind((Parameter("data"), Parameter("requires_grad", None)), arguments)
+    frozen = "requires_grad" in bound and bound["requires_grad"].constant is False
+    origin = Origin("parameter_tensor", (first,), site=frame.site(node), label="nn.Parameter")
+    return first.with_(
+        key=frame.machine.fresh(),
+        kind=Kind.TENSOR,
+        interval=first.interval if frozen else EVERYTHING,
+        gradient=Gradient.NEUTRAL if frozen else Gradient.CARRIES,
+        origin=origin,
+        has_constant=False,
+        constant=None,
+        elements=None,
+        zero=None,
+        role=Role.CONFIG,
+    )
 
 
 def _project_call(frame: Frame, qualified: str, arguments: Arguments, node: cst.Call, state: State) -> Value:

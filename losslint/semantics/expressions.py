@@ -142,7 +142,12 @@ def attribute_of(frame: Frame, receiver: Value, name: str, node: cst.BaseExpress
         found = receiver.elements[name]
         assert isinstance(found, Value)
         return found
-    if name in ("values", "indices", "mean", "stddev") and isinstance(receiver.elements, tuple) and receiver.elements:
+    if name in ("real", "imag") and receiver.kind in (Kind.TENSOR, Kind.UNKNOWN):
+        part = Value(
+            key, Kind.TENSOR, origin=origin, gradient=receiver.gradient, rank=receiver.rank, alias=receiver.alias
+        )
+        return machine.emit(part, state)
+    if isinstance(receiver.elements, tuple):
         labelled = [element for element in receiver.elements if element.origin.label == name]
         if labelled:
             return labelled[0]

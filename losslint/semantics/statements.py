@@ -176,6 +176,9 @@ def _assert(frame: Frame, node: cst.Assert, condition: cst.BaseExpression, state
     if test.tensors:
         frame.branch(test.tensors, node, state, "assert")
     test.apply(state, True)
+    if test.known is None:
+        held = Condition(test.value, True, frame.site(node), is_configuration=False)
+        state.conditions = (*state.conditions, held)
 
 
 def _if(frame: Frame, node: cst.If, state: State) -> Flow:

@@ -182,6 +182,8 @@ def _views() -> tuple[Operator, ...]:
         operator("roll", "input shifts dims=", copy, where=_T),
         operator("tril", "input diagonal=", copy, where=_T),
         operator("triu", "input diagonal=", copy, where=_T),
+        operator("real", "input", Shape.OTHER, where="torch"),
+        operator("imag", "input", Shape.OTHER, where="torch"),
         operator("pad", "input pad mode= value=", Shape.OTHER, where="F"),
         operator(
             "cat",
@@ -242,6 +244,33 @@ def _casts() -> tuple[Operator, ...]:
     return (*floats, *integers, *moves, *leaves)
 
 
+def _decompositions() -> tuple[Operator, ...]:
+    kind = Shape.OTHER
+    both, all_three = (True, True), (True, True, True)
+    return (
+        operator(
+            "linalg_svd",
+            "A full_matrices=",
+            kind,
+            where="linalg",
+            public="svd",
+            outputs="U S Vh",
+            differentiable=all_three,
+        ),
+        operator("svd", "input some= compute_uv=", kind, where=_T, outputs="U S V", differentiable=all_three),
+        operator(
+            "linalg_eigh",
+            "A UPLO=",
+            kind,
+            where="linalg",
+            public="eigh",
+            outputs="eigenvalues eigenvectors",
+            differentiable=both,
+        ),
+        operator("slogdet", "A", kind, where="torch linalg method", outputs="sign logabsdet", differentiable=both),
+    )
+
+
 def _products() -> tuple[Operator, ...]:
     kind = Shape.MATMUL
     pairs = {"matmul": "other", "mm": "mat2", "bmm": "mat2", "mv": "vec", "dot": "other", "outer": "vec2"}
@@ -255,6 +284,8 @@ def _products() -> tuple[Operator, ...]:
         operator("logdet", "input", Shape.OTHER, where=_T),
         operator("inverse", "input", Shape.OTHER, where=_T, also=("torch.linalg.inv",)),
         operator("cholesky", "input", Shape.OTHER, where=_T, also=("torch.linalg.cholesky",)),
+        operator("cov", "input correction= fweights= aweights=", Shape.OTHER, where=_T),
+        *_decompositions(),
         operator("cross", "input other dim=", Shape.POINTWISE, where=_T, also=("torch.linalg.cross",)),
         operator("conv2d", "input weight bias= stride= padding=", Shape.OTHER, where="torch F"),
         operator("conv1d", "input weight bias= stride= padding=", Shape.OTHER, where="torch F"),

@@ -2,7 +2,9 @@
 
 The gradient of `sqrt` at 0 is infinite, and the chain rule multiplies it by the 0 of the square: NaN. It
 happens as soon as one row of the difference is all zero: equal embeddings, a padded row, the diagonal of a
-distance matrix. `torch.linalg.vector_norm` defines the gradient at 0 as 0.
+distance matrix. The same holds for `sqrt(dx ** 2 + dy ** 2)` on a flat patch of an image or a silent part of a
+spectrum, for `torch.hypot`, and for `sqrt(x ** 2)`. `torch.linalg.vector_norm` and `abs`, that of a complex
+tensor too, define the gradient at 0 as 0.
 
 ## Bad
 
@@ -26,6 +28,7 @@ def contrastive_loss(a, b):
 
 The fix is safe for floating-point tensors: the value is the same to within rounding, and so is the gradient
 wherever it was finite. An epsilon inside the root (`sqrt(x.pow(2).sum() + 1e-12)`) is fine too, and silent.
+A root of several named squares, and `hypot`, have no such replacement: which epsilon is small, only you know.
 
 A run confirms it by feeding equal inputs and finding a NaN gradient at this line.
 """
@@ -38,8 +41,9 @@ from losslint.diagnostic import Applicability, Severity
 from losslint.measurements import Measurements
 from losslint.rule import Finding, Precondition, Replacement, Rewrite, Rule, RunFinding, Step, Symptom, with_calls
 from losslint.semantics.graph import Graph, Op
-from losslint.semantics.spelling import excerpt, respell
+from losslint.semantics.spelling import excerpt, parenthesised, respell
 from losslint.semantics.values import DType, Gradient, Value
+from losslint_rules.numerics.squares import added_squares, squared, vanishes
 from losslint_rules.runs import NonFinite, findings
 
 RULE = Rule(
@@ -67,9 +71,18 @@ def power_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         yield from _findings(op, graph)
 
 
+@RULE.on_op("hypot")
+def hypot_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report torch.hypot, whose gradient at (0, 0) is NaN as well."""
+    yield from _of_added(op, graph, list(op.operands))
+
+
 def _findings(op: Op, graph: Graph) -> Iterator[Finding]:
     total = op.operands[0]
-    if total.origin.name != "sum" or not op.gradient_matters or not graph.differentiates(op.value):
+    if total.origin.name != "sum":
+        yield from _of_added(op, graph, added_squares(total))
+        return
+    if not op.gradient_matters or not graph.differentiates(op.value):
         return
     base = squared(total.origin.operands[0])
     if base is None or base.gradient is not Gradient.CARRIES or base.dtype is DType.INT or op.is_guarded([total]):
@@ -83,16 +96,32 @@ def _findings(op: Op, graph: Graph) -> Iterator[Finding]:
     )
 
 
-def squared(value: Value) -> Value | None:
-    """x for x ** 2, x.pow(2), x.square() and x * x."""
-    name, operands = value.origin.name, value.origin.operands
-    if name == "square":
-        return operands[0]
-    if name == "pow" and operands[1].constant == 2:
-        return operands[0]
-    if name == "mul" and len(operands) == 2 and operands[0].key == operands[1].key:
-        return operands[0]
-    return None
+def _of_added(op: Op, graph: Graph, bases: list[Value]) -> Iterator[Finding]:
+    """sqrt(a ** 2 + b ** 2), where equal, constant or silent inputs make all of them 0."""
+    if not bases or not op.gradient_matters or not graph.differentiates(op.value):
+        return
+    if all(base.gradient is not Gradient.CARRIES for base in bases) or not all(vanishes(base) for base in bases):
+        return
+    if op.is_guarded([op.operands[0], *bases]):
+        return
+    named = list(dict.fromkeys(f"`{excerpt(base)}`" for base in bases))
+    if len(named) == 1:
+        message = f"the gradient of this root is NaN where {named[0]} is 0; that of abs is 0 there"
+    else:
+        message = (
+            f"the gradient of this root is NaN where {', '.join(named[:-1])} and {named[-1]} are 0 together; add a small "
+            "eps under the root"
+        )
+    steps = [Step(base.origin.site, f"`{excerpt(base)}` can be 0") for base in bases if base.origin.site is not None]
+    yield RULE.finding(op.site, message, evidence=with_calls(op, steps), rewrite=_absolute(op, graph, bases))
+
+
+def _absolute(op: Op, graph: Graph, bases: list[Value]) -> Rewrite | None:
+    argument = respell(graph, op, bases[0]) if len(bases) == 1 and squared(op.operands[0]) is not None else None
+    if argument is None:
+        return None
+    content = f"{parenthesised(argument)}.abs()"
+    return Rewrite(Applicability.SAFE, f"use `{content}`", (Replacement(op.site, content),))
 
 
 def _rewrite(op: Op, graph: Graph, total: Value, base: Value) -> Rewrite | None:
