@@ -361,6 +361,8 @@ def test_a_use_of_what_is_none_by_default_is_recorded_until_it_is_asked_for(body
 def test_the_second_half_of_a_test_knows_the_first() -> None:
     (op,) = (op for op in graph_of("def loss(m, x):\n    return m.any() and x / m.sum()\n").ops if op.name == "div")
     assert op.is_guarded(op.operands[1].origin.operands)
+
+
 def test_a_trained_parameter_keeps_no_range_and_a_frozen_one_no_gradient() -> None:
     text = """
     class Loss(nn.Module):

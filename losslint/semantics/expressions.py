@@ -99,9 +99,12 @@ _KEYWORDS: dict[str, object] = {"None": None, "True": True, "False": False, "Ell
 def _name(frame: Frame, node: cst.Name, state: State) -> Value:
     name = node.value
     if name in state.scope:
+        frame.machine.bound_reads.add(id(node))
         return frame.refined(state.scope[name], state)
     if name in _KEYWORDS:
         return frame.machine.constant(_KEYWORDS[name], node, frame.unit)
+    if frame.active and not state.loops and name in frame.machine.local_names(frame.active[-1]):
+        frame.machine.unbound_reads.setdefault(id(node), frame.site(node))
     return frame.global_value(name, node)
 
 

@@ -108,7 +108,8 @@ class Graph:
     `function` is the entry's definition (None for a script), `owner` the class it belongs to ("" for functions),
     `inlined` the ids of the definitions that calls were followed into, `opaque` those of the calls nothing is known of.
     `lineage` is the owner and its bases in the project, nearest first, `foreign` the full names of the bases elsewhere;
-    `falling` holds the paths that end without a return, in what it calls too; `elsewhere` gives the texts of the project's
+    `falling` holds the paths that end without a return, in what it calls too; `unbound` where local names are
+    read that no path there has bound; `elsewhere` gives the texts of the project's
     other files by their paths, or None where they are too many to be read.
     """
 
@@ -123,6 +124,7 @@ class Graph:
     lineage: tuple[Base, ...] = ()
     foreign: tuple[str, ...] = ()
     falling: tuple[Falling, ...] = ()
+    unbound: tuple[Site, ...] = ()
     elsewhere: Callable[[], Mapping[Path, str] | None] = dict
 
     def named(self, *names: str) -> Iterator[Op]:

@@ -22,7 +22,7 @@ from losslint.semantics.names import Function, Unit
 from losslint.semantics.parameters import entry_scope
 from losslint.semantics.state import State
 from losslint.semantics.statements import run_function, run_suite
-from losslint.semantics.values import Kind, Role, Value
+from losslint.semantics.values import Kind, Role, Site, Value
 
 Hints = Mapping[str, tuple[Kind, Role]]
 SCRIPT = "<module>"
@@ -74,8 +74,10 @@ def _run(unit: Unit, entry: str, function: Function, hints: Hints, resolve: Reso
     state = State()
     state.scope = entry_scope(frame, function, skip_self=is_method and not _is_static(function))
     parameters = tuple(state.scope.values())
+    unbound: tuple[Site, ...] = ()
     with contextlib.suppress(TooMuchWork, RecursionError):
         machine.fall(function, unit, run_function(frame, function, state).falling)
+        unbound = machine.never_bound()
     classes = instance.lineage if instance is not None else ()
     graph = Graph(
         entry,
@@ -89,6 +91,7 @@ def _run(unit: Unit, entry: str, function: Function, hints: Hints, resolve: Reso
         classes,
         foreign_bases(classes, resolve),
         tuple(machine.falling),
+        unbound=unbound,
     )
     return machine, graph
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import libcst as cst
 
 from losslint.semantics.graph import Falling, Op
+from losslint.semantics.local_names import local_names
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.operators import Interval
 from losslint.semantics.state import State
@@ -90,6 +91,9 @@ class Machine:
         self.decorated: dict[int, Value | None] = {}
         self.undecorated: set[int] = set()
         self.falling: list[Falling] = []
+        self.bound_reads: set[int] = set()
+        self.unbound_reads: dict[int, Site] = {}
+        self._local_names: dict[int, frozenset[str]] = {}
         self._numbers: dict[Hashable, int] = {}
         self._frames = 0
 
@@ -111,6 +115,17 @@ class Machine:
     def may_inline(self) -> bool:
         """Whether calls are still followed; past the budget they are opaque."""
         return self.statements < MAX_INLINED_STATEMENTS
+
+    def local_names(self, function: Function) -> frozenset[str]:
+        """The names that a function binds itself."""
+        known = self._local_names.get(id(function))
+        if known is None:
+            known = self._local_names[id(function)] = local_names(function)
+        return known
+
+    def never_bound(self) -> tuple[Site, ...]:
+        """Where a local name is read that no path there has bound; loops, which run once here, are left out."""
+        return tuple(site for key, site in self.unbound_reads.items() if key not in self.bound_reads)
 
     def next_frame(self) -> int:
         """The number of a new call frame."""
