@@ -53,6 +53,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Certainty
 from losslint_rules.numerics.choices import is_left_out
 from losslint_rules.numerics.domains import Edge
+from losslint_rules.numerics.epsilons import eps_after
 from losslint_rules.numerics.log_space import stable_form
 from losslint_rules.runs import NonFinite, findings
 
@@ -87,6 +88,8 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         return
     if is_left_out(graph, op, Edge(operand, 0.0)):
         return  # the value is right; where-nan-gradient looks at the gradient
+    if eps_after(op, graph) is not None:
+        return  # misplaced-eps reports it
     yield RULE.finding(
         op.site,
         f"`{excerpt(operand)}` can be exactly 0 here, and its log is -inf with a NaN or infinite gradient: "
