@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from losslint.semantics import intervals
 from losslint.semantics.intervals import POSITIVE
@@ -15,7 +16,19 @@ from losslint.semantics.operators import Interval
 from losslint.semantics.roles import says_epsilon
 from losslint.semantics.values import EVERYTHING, Value
 
-Point = Mapping[int, Interval]
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What values are at one point; those of `all_elements` hold for all elements of a tensor together, as under a sum."""
+
+    values: Mapping[int, Interval]
+    all_elements: Mapping[int, Interval] = field(default_factory=dict)
+
+    @property
+    def of_all(self) -> Point:
+        """The point as a reduction over all elements sees it."""
+        return Point({**self.all_elements, **self.values})
+
 
 _ALIKE = frozenset(
     (
@@ -26,22 +39,28 @@ _ALIKE = frozenset(
 MAX_DEPTH = 12
 
 
-def point(value: Value, at: float) -> dict[int, Interval]:
+_TOTALS = frozenset({"sum", "mean", "count_nonzero"})
+
+
+def point(value: Value, at: float) -> Point:
     """The point at which `value` is `at`, with what follows for the values it is made of: for `1 - x` being 0, x is 1."""
     found: dict[int, Interval] = {}
+    of_all: dict[int, Interval] = {}
     current, number = value, at
     for _ in range(MAX_DEPTH):
-        found[current.key] = Interval(number, number)
+        (of_all or found)[current.key] = Interval(number, number)
         step = _undone(current, number)
         if step is None:
             break
+        if current.origin.name in _TOTALS:
+            of_all[step[0].key] = Interval(step[1], step[1])
         current, number = step
-    return found
+    return Point(found, of_all)
 
 
 def is_shifted(value: Value) -> bool:
     """Whether a value is another one plus a constant: it is 0 where that one is something else."""
-    return any(each.low != 0 for each in point(value, 0.0).values())
+    return any(each.low != 0 for each in point(value, 0.0).values.values())
 
 
 def _undone(value: Value, number: float) -> tuple[Value, float] | None:
@@ -59,7 +78,7 @@ def _undone(value: Value, number: float) -> tuple[Value, float] | None:
         return operands[0], 0.0
     if name == "div" and number == 0:
         return operands[0], 0.0
-    if name in ("sum", "mean", "count_nonzero") and number == 0 and operands[0].interval.low >= 0:
+    if name in _TOTALS and number == 0 and operands[0].interval.low >= 0:
         return operands[0], 0.0
     if name in _SOLVED and len(operands) == 2:
         for position in (0, 1):
@@ -88,7 +107,7 @@ _SOLVED: dict[str, Callable[[float, float, int], float | None]] = {
 
 def value_at(value: Value, where: Point, depth: int = MAX_DEPTH) -> Interval:
     """The range of a value at a point."""
-    known = where.get(value.key)
+    known = where.values.get(value.key)
     if known is not None:
         return known
     name, operands = value.origin.name, value.origin.operands
@@ -129,7 +148,7 @@ _EVALUATED: dict[str, Callable[[Interval, Interval], Interval]] = {
 def is_true_at(condition: Value, where: Point, depth: int = MAX_DEPTH) -> bool | None:
     """Whether a condition holds at a point; None where that depends on other things."""
     name, operands = condition.origin.name, condition.origin.operands
-    known = where.get(condition.key)
+    known = where.values.get(condition.key)
     if known is not None and (known.low > 0 or known.high < 0 or known.low == known.high):
         return known.low != 0
     if depth == 0 or not operands:
@@ -137,8 +156,10 @@ def is_true_at(condition: Value, where: Point, depth: int = MAX_DEPTH) -> bool |
     if name in ("eq", "ne", "lt", "le", "gt", "ge", "compared"):
         name = condition.origin.label if name == "compared" else name
         return _compared(name, value_at(operands[0], where), value_at(operands[1], where))
+    if name == "any":
+        return is_true_at(operands[0], where.of_all, depth - 1)
     answers = [is_true_at(each, where, depth - 1) for each in operands[:2]]
-    if name in _ALIKE or name in ("bool", "long", "int", "any"):
+    if name in _ALIKE or name in ("bool", "long", "int"):
         return answers[0]
     if name in ("logical_not", "bitwise_not", "not"):
         return None if answers[0] is None else not answers[0]
