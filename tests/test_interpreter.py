@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from pathlib import Path
 
@@ -399,3 +400,51 @@ def test_what_is_asserted_holds_on_the_path() -> None:
     (mean,) = graph.named("mean")
     (condition,) = mean.conditions
     assert condition.holds and not condition.is_configuration and condition.test.origin.name == "compared"
+
+
+def test_uses_are_found_through_joins_and_sequences() -> None:
+    text = """
+    def loss(x: Tensor, flag):
+        y = x.log()
+        z = y if flag else y * 2
+        pair = [z, x]
+        return torch.stack(pair).sum()
+    """
+    graph = graph_of(text)
+    (log,) = graph.named("log")
+    assert {op.name for op in graph.uses(log.value)} == {"mul", "stack"}
+    assert [op.name for op in graph.uses(graph.returns[0].operands[0])] == ["prim::Return"]
+
+
+@pytest.mark.parametrize(
+    "cosine",
+    [
+        "F.normalize(x, dim=1) @ F.normalize(y, dim=1).t()",
+        "(F.normalize(x, dim=1) * F.normalize(y, dim=1)).sum(1)",
+        "F.linear(F.normalize(x), F.normalize(y))",
+        "torch.einsum('bd,bd->b', F.normalize(x, dim=1), F.normalize(y, dim=1))",
+        "torch.mm(x / x.norm(dim=1, keepdim=True), (y / (y.norm(dim=1, keepdim=True) + 1e-8)).t())",
+    ],
+)
+def test_products_of_normalised_vectors_are_cosines(cosine: str) -> None:
+    (value,) = returned(f"def loss(x: Tensor, y: Tensor):\n    return {cosine}\n")
+    assert (value.interval.low, value.interval.high) == (-1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        "F.normalize(x, dim=1) @ y.t()",
+        "(F.normalize(x, dim=1) * y).sum(1)",
+        "torch.einsum('bd,bd->', F.normalize(x, dim=1), F.normalize(y, dim=1))",
+        "torch.mm(x / y.norm(dim=1, keepdim=True), y.t())",
+    ],
+)
+def test_other_products_are_not_bounded(product: str) -> None:
+    (value,) = returned(f"def loss(x: Tensor, y: Tensor):\n    return {product}\n")
+    assert value.interval.high == math.inf
+
+
+def test_absolute_values_keep_the_bound() -> None:
+    (value,) = returned("def loss(x: Tensor):\n    return x.clamp(-3, 2).abs()\n")
+    assert (value.interval.low, value.interval.high) == (0.0, 3.0)

@@ -168,7 +168,8 @@ SAMPLES: dict[str, tuple[Any, ...]] = {
     ids=lambda row: row.name,
 )
 def test_gradient_class_is_what_autograd_does(row: Operator) -> None:
-    x = torch.tensor([0.3, 0.7, 0.2], requires_grad=True)
+    start = 1.0 if row.name == "acosh" else 0.0
+    x = torch.tensor([start + 0.3, start + 0.7, start + 0.2], requires_grad=True)
     value = function_of(row)(x, *SAMPLES.get(row.name, ()))
     value = value[0] if isinstance(value, tuple) else value
     if row.name == "detach" or row.gradient is GradientClass.NONE:

@@ -22,6 +22,10 @@ def log_softmax(x: list[mpmath.mpf]) -> list[mpmath.mpf]:
     return [each - total for each in x]
 
 
+def logsumexp(x: list[mpmath.mpf]) -> mpmath.mpf:
+    return mpmath.log(sum(mpmath.exp(each) for each in x))
+
+
 REFERENCES: dict[str, tuple[str, Callable[[list[mpmath.mpf]], list[mpmath.mpf]]]] = {
     "log_softmax": ("torch.log(F.softmax(x, dim=0))", log_softmax),
     "log_softmax method": ("x.softmax(0).log()", log_softmax),
@@ -29,6 +33,20 @@ REFERENCES: dict[str, tuple[str, Callable[[list[mpmath.mpf]], list[mpmath.mpf]]]
     "log 1 - sigmoid": ("torch.log(1 - torch.sigmoid(x))", lambda x: [-mpmath.log1p(mpmath.exp(each)) for each in x]),
     "softplus": ("torch.log(1 + torch.exp(x))", lambda x: [mpmath.log1p(mpmath.exp(each)) for each in x]),
     "softplus of log1p": ("torch.log1p(torch.exp(x))", lambda x: [mpmath.log1p(mpmath.exp(each)) for each in x]),
+    "logsumexp": ("torch.log(torch.exp(x).sum(dim=0))", lambda x: [logsumexp(x)]),
+    "logsumexp method": ("x.exp().sum(0, keepdim=True).log()", lambda x: [logsumexp(x)]),
+    "double where root": (
+        "torch.where(x > 0, x.sqrt(), 0.0)",
+        lambda x: [mpmath.sqrt(each) if each > 0 else mpmath.mpf(0) for each in x],
+    ),
+    "double where quotient": (
+        "torch.where(x == 0, 0.0, torch.sin(x) / x)",
+        lambda x: [mpmath.sin(each) / each if each else mpmath.mpf(0) for each in x],
+    ),
+    "double where exp": (
+        "torch.where(x > 0, x, torch.exp(x) - 1)",
+        lambda x: [each if each > 0 else mpmath.expm1(each) for each in x],
+    ),
     "vector_norm": ("torch.sqrt(torch.sum(x ** 2, dim=0))", lambda x: [mpmath.sqrt(sum(each**2 for each in x))]),
     "vector_norm method": ("(x * x).sum(0).sqrt()", lambda x: [mpmath.sqrt(sum(each**2 for each in x))]),
     "softmax": (

@@ -252,7 +252,7 @@ def rewrap(frame: Frame, qualified: str, arguments: Arguments, node: cst.CSTNode
     zero = any(value.gradient is Gradient.ZERO for value in inside)
     plain = first is not None and first.kind in (Kind.NUMBER, Kind.BOOL)
     last = qualified.rpartition(".")[2]
-    name = last if last in ("Variable", "as_tensor", "from_numpy") else "tensor"
+    name = last if last in ("Variable", "as_tensor", "from_numpy", "scalar_tensor") else "tensor"
     if qualified in _REWRAPS and first is not None and first.kind is Kind.NUMBER:
         inside, cut = (), False  # FloatTensor(3) makes an empty tensor of three elements
     keeps = name == "Variable" or (

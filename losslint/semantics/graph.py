@@ -180,6 +180,31 @@ class Graph:
         """The operator that made a value."""
         return self._makers.get(value.key)
 
+    def uses(self, value: Value) -> tuple[Op, ...]:
+        """The operators that take a value, returns included; through joins, literals and unknown calls too."""
+        return self._users.get(value.key, ())
+
+    @cached_property
+    def _users(self) -> dict[int, tuple[Op, ...]]:
+        found: dict[int, list[Op]] = {}
+        for op in self.ops:
+            for key in self._taken(op.value):
+                found.setdefault(key, []).append(op)
+        return {key: tuple(ops) for key, ops in found.items()}
+
+    def _taken(self, value: Value) -> set[int]:
+        """The keys of what an operator takes: its members, and those of the members that no operator made."""
+        found: set[int] = set()
+        pending = list(members(value))
+        while pending:
+            current = pending.pop()
+            if current.key in found:
+                continue
+            found.add(current.key)
+            if current.key not in self._makers:
+                pending.extend(members(current))
+        return found
+
     @cached_property
     def _makers(self) -> dict[int, Op]:
         return {op.value.key: op for op in reversed(self.ops) if op.name != RETURN}

@@ -30,6 +30,12 @@ def negate(operand: Interval) -> Interval:
     return Interval(-operand.high, -operand.low)
 
 
+def absolute(operand: Interval) -> Interval:
+    """|operand|."""
+    ends = (abs(operand.low), abs(operand.high))
+    return Interval(0.0 if contains_zero(operand) else min(ends), max(ends))
+
+
 def multiply(left: Interval, right: Interval) -> Interval:
     """left * right, with 0 * inf taken as 0: an infinite end stands for large, not for infinity itself."""
     products = [_product(a, b) for a in (left.low, left.high) for b in (right.low, right.high)]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from losslint.semantics import intervals
 from losslint.semantics.comprehensions import SPLITS
 from losslint.semantics.dtypes import result_dtype
+from losslint.semantics.cosines import is_cosine
 from losslint.semantics.machine import Machine, strongest_gradient
 from losslint.semantics.operators import GradientClass, Interval, Operator, Shape
 from losslint.semantics.shapes import pointwise_operands, shape_facts
@@ -184,7 +185,7 @@ def _interval(operator: Operator, arguments: Mapping[str, Value]) -> Interval:
     if not operands:
         return operator.result or EVERYTHING
     first = operands[0]
-    if operator.name in _ARITHMETIC and len(operands) > 1:
+    if operator.name in _ARITHMETIC and (len(operands) > 1 or operator.name == "abs"):
         return _ARITHMETIC[operator.name](operands)
     if operator.name in ("clamp", "clamp_min", "clamp_max"):
         return _clamped(operator.name, arguments)
@@ -194,8 +195,8 @@ def _interval(operator: Operator, arguments: Mapping[str, Value]) -> Interval:
     if operator.name in ("where", "masked_fill"):
         branches = [arguments[name] for name in ("input", "self", "other", "value") if name in arguments]
         return intervals.hull(*(branch.interval for branch in branches)) if len(branches) > 1 else EVERYTHING
-    if operator.name in ("matmul", "mm", "bmm") and all(_is_normalized(value) for value in operands[:2]):
-        return Interval(-1.0, 1.0)  # cosines
+    if is_cosine(operator.name, arguments):
+        return Interval(-1.0, 1.0)
     if operator.name in ("softmax", "softmin") and first.interval.high - first.interval.low < 80:
         return Interval(1e-40, 1.0)  # logits in a bounded range cannot underflow
     if operator.monotone is not None and operator.evaluate is not None:
@@ -214,13 +215,6 @@ def _endpoints(operator: Operator, interval: Interval) -> Interval:
     ends = [operator.evaluate(interval.low), operator.evaluate(interval.high)]
     low, high = min(ends), max(ends)
     return EVERYTHING if low != low or high != high else Interval(low, high)
-
-
-def _is_normalized(value: Value) -> bool:
-    """Whether rows or columns of a matrix have unit length: F.normalize, transposed or not."""
-    while value.origin.name in ("transpose", "t", "permute", "detach") and value.origin.operands:
-        value = value.origin.operands[0]
-    return value.origin.name == "normalize"
 
 
 def _clamped(name: str, arguments: Mapping[str, Value]) -> Interval:
@@ -255,7 +249,7 @@ def _difference(operands: Sequence[Value]) -> Interval:
 
 
 def _without_detach(value: Value) -> Value:
-    return value.origin.operands[0] if value.origin.name == "detach" else value
+    return value.origin.operands[0] if value.origin.name in ("detach", "data") else value
 
 
 _ARITHMETIC: dict[str, Callable[[Sequence[Value]], Interval]] = {
@@ -264,6 +258,7 @@ _ARITHMETIC: dict[str, Callable[[Sequence[Value]], Interval]] = {
     "rsub": lambda operands: _difference(operands[1::-1]),
     "mul": _product,
     "div": lambda operands: intervals.divide(operands[0].interval, operands[1].interval),
+    "abs": lambda operands: intervals.absolute(operands[0].interval),
     "pow": lambda operands: intervals.power(operands[0].interval, operands[1]),
     "float_power": lambda operands: intervals.power(operands[0].interval, operands[1]),
     "maximum": lambda operands: Interval(

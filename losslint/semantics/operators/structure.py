@@ -167,6 +167,7 @@ def _views() -> tuple[Operator, ...]:
         operator("view_as", "input other", view, where="method"),
         operator("narrow", "input dim start length", view, where=_T),
         operator("select", "input dim index", view, where=_T),
+        operator("diag", "input diagonal=", Shape.SELECT, where=_T),
         operator("diagonal", "input offset= dim1= dim2=", view, where=_T),
         operator("chunk", "input chunks dim=", view, where=_T),
         operator("split", "tensor split_size_or_sections dim=", view, where=_T),
@@ -227,6 +228,7 @@ def _factories() -> tuple[Operator, ...]:
         operator("randperm", "n dtype= device=", kind, where="torch", random=True, dtype="int", result=NON_NEGATIVE),
         operator("normal", "mean std= size=", kind, where="torch", random=True),
         operator("tensor", "data dtype= device= requires_grad=", kind, where="torch"),
+        operator("scalar_tensor", "s dtype= device=", kind, where="torch"),
         operator("as_tensor", "data dtype= device=", kind, where="torch"),
         operator("from_numpy", "ndarray", kind, where="torch"),
     )

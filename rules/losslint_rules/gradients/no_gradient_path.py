@@ -61,6 +61,7 @@ _REPORTED_ELSEWHERE = frozenset(
         "float",
         "int",
         "tensor",
+        "scalar_tensor",
         "as_tensor",
         "from_numpy",
         "Variable",

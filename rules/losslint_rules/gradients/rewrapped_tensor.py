@@ -52,7 +52,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     for dead in dead_terms(graph):
         for culprit in dead.culprits:
             if (
-                culprit.origin.name in ("tensor", "as_tensor", "from_numpy", "Variable")
+                culprit.origin.name in ("tensor", "as_tensor", "scalar_tensor", "from_numpy", "Variable")
                 and culprit.origin.site is not None
             ):
                 yield _rewrapped(culprit)

@@ -46,6 +46,9 @@ from losslint.semantics.guards import chain, closure
 from losslint.semantics.selections import selected_by
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Certainty, DType, Gradient, Reduced, Role, Value
+from losslint_rules.numerics.choices import is_left_out
+from losslint_rules.numerics.domains import Edge
+from losslint_rules.numerics.epsilons import eps_after
 from losslint_rules.runs import NonFinite, findings
 
 RULE = Rule(
@@ -77,6 +80,10 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         return
     if op.is_guarded(chain(divisor)) or _cancels(op.operands[0], divisor):
         return
+    if is_left_out(graph, op, Edge(divisor, 0.0)):
+        return  # the value is right; where-nan-gradient looks at the gradient
+    if zero.certainty >= Certainty.LIKELY and eps_after(op, graph) is not None:
+        return  # misplaced-eps reports it
     yield RULE.finding(
         op.site,
         f"`{excerpt(divisor)}` can be exactly 0, and the division then gives inf or NaN: {zero.reason}",

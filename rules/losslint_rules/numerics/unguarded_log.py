@@ -51,6 +51,9 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.guards import chain
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Certainty
+from losslint_rules.numerics.choices import is_left_out
+from losslint_rules.numerics.domains import Edge
+from losslint_rules.numerics.epsilons import eps_after
 from losslint_rules.numerics.log_space import stable_form
 from losslint_rules.runs import NonFinite, findings
 
@@ -77,10 +80,16 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report a log whose operand has a zero witness that no comparison on this path excludes."""
     operand = op.operands[0]
     zero = operand.zero
-    if zero is None or not graph.matters(op.value) or stable_form(operand) is not None:
+    if zero is None or not graph.matters(op.value):
         return
+    if op.name == "log" and stable_form(operand) is not None:
+        return  # it has a rule of its own, with a fix
     if op.is_guarded(chain(operand)) or _clamped_afterwards(op, graph):
         return
+    if is_left_out(graph, op, Edge(operand, 0.0)):
+        return  # the value is right; where-nan-gradient looks at the gradient
+    if eps_after(op, graph) is not None:
+        return  # misplaced-eps reports it
     yield RULE.finding(
         op.site,
         f"`{excerpt(operand)}` can be exactly 0 here, and its log is -inf with a NaN or infinite gradient: "

@@ -2,7 +2,11 @@
 
 Between 0.5 and 1, float32 numbers are 6e-8 apart, so `1 - 1e-8` is exactly 1: `p.clamp(1e-8, 1 - 1e-8)` does
 not keep p below 1, and the `log(1 - p)` it was written for is -inf all the same. The lower bound is fine:
-near 0 float32 reaches 1e-38.
+near 0 float32 reaches 1e-38. Above 1 the numbers are 1.2e-7 apart, so `acosh(x + 1e-8)` with x from 1 is
+`acosh(x)`, with its infinite slope at 1.
+
+In float16 and bfloat16 `1 - 1e-4` is 1 too, and in float16 `0 + 1e-8` is 0. They are reported where the code
+itself casts to them.
 
 ## Bad
 
@@ -25,8 +29,8 @@ def bce_loss(prob, target):
     return -(target * torch.log(prob) + (1 - target) * torch.log1p(-prob)).mean()
 ```
 
-Use `torch.finfo(p.dtype).eps`, or 1e-6; in float16 `1 - 1e-4` is 1 too. Tensors that are visibly float64 are
-not reported.
+Use `torch.finfo(p.dtype).eps`, or 1e-6. Tensors that are visibly float64 are not reported, nor is an epsilon
+that is lost where nothing depends on it (`1 + x.abs() + 1e-8` as a divisor).
 
 No fix is offered: a larger epsilon changes values. A run confirms it in float32 with saturated probabilities.
 """
@@ -39,7 +43,10 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Precondition, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.intervals import float32
+from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import DType, Value
+from losslint_rules.numerics.epsilons import is_guard, split_epsilon
+from losslint_rules.numerics.half_precision import is_float16, rounds_to_one
 
 RULE = Rule(
     code="LL207",
@@ -50,56 +57,108 @@ RULE = Rule(
 )
 
 
-@RULE.on_op("clamp", "clamp_max", "minimum")
+@RULE.on_op("clamp", "clamp_max", "clamp_min", "minimum", "maximum")
 def bound_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
-    """Report an upper bound of `1 - eps` that is 1 in float32."""
-    limits = [value for value in op.operands[1:] if vanished(value) is not None]
-    yield from _findings(op, graph, limits, "this upper bound is exactly 1 and bounds nothing")
+    """Report a bound of `1 - eps` or `1 + eps` that is 1, and one of eps that is 0 in float16."""
+    for value in op.operands[:0:-1]:
+        if vanished(value, op.operands[0].dtype) is not None:
+            yield from _findings(op, graph, value, "this bound bounds nothing")
+            return
+    for value in op.operands[1:]:
+        if _is_zero_in_half(op.operands[0], value) and is_guard(op, graph):
+            yield _finding_in_half(op, value)
 
 
 @RULE.on_op("sub", "rsub")
 def difference_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report `1 + eps - p`, which is `1 - p` in float32."""
     left = op.operands[0]
-    if len(op.operands) == 2 and vanished(left) is not None and op.operands[1].interval.high == 1.0:
-        yield from _findings(op, graph, [left], "the difference is exactly 0 where the subtracted value is 1")
+    if (
+        len(op.operands) == 2
+        and op.operands[1].interval.high == 1.0
+        and vanished(left, op.operands[1].dtype) is not None
+    ):
+        yield from _findings(op, graph, left, "the difference is exactly 0 where the subtracted value is 1")
 
 
-def vanished(value: Value) -> Value | None:
-    """The epsilon in `1 - eps` or `1 + eps` that float32 rounds away."""
+@RULE.on_op("add")
+def sum_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report `x + eps` under an acosh, where x starts at 1, and as a divisor or under a log in float16."""
+    split = split_epsilon(op.value)
+    if split is None or not split[1].has_constant or not graph.matters(op.value):
+        return
+    operand, small = split
+    if _is_zero_in_half(operand, small) and operand.zero is not None and is_guard(op, graph):
+        yield _finding_in_half(op, small)
+    start, eps = operand.interval.low, small.constant
+    under = any(use.name == "acosh" for use in graph.uses(op.value))
+    if (
+        under
+        and start == 1.0
+        and isinstance(eps, float)
+        and float32(1.0 + eps) == 1.0
+        and operand.dtype is not DType.DOUBLE
+    ):
+        yield RULE.finding(
+            op.site,
+            f"`{excerpt(operand)}` starts at 1, and 1 + {eps!r} is exactly 1.0 in float32: the slope of acosh there is "
+            "infinite all the same",
+            evidence=with_calls(op, [Step(small.origin.site, f"the epsilon is {eps!r}")] if small.origin.site else []),
+        )
+
+
+def vanished(value: Value, dtype: DType = DType.UNKNOWN) -> Value | None:
+    """The epsilon in `1 - eps` or `1 + eps`, or with -1, that is rounded away: in float32, or in the half of a tensor."""
     if value.origin.name not in ("add", "sub") or not value.has_constant:
         return None
     left, right = value.origin.operands
     for whole, small in ((left, right), (right, left)):
-        if whole.constant in (1, 1.0) and _rounds_away(small.constant, value.constant):
+        if whole.constant in (1, -1) and _rounds_away(small.constant, value.constant, dtype):
             return small
     return None
 
 
-def _rounds_away(small: object, result: object) -> bool:
+def _rounds_away(small: object, result: object, dtype: DType) -> bool:
     if not isinstance(small, float) or not isinstance(result, float):
         return False
-    return 0 < abs(small) < 0.5 and float32(result) == 1.0
+    if dtype is DType.HALF and rounds_to_one(abs(result)):
+        return True
+    return 0 < abs(small) < 0.5 and abs(float32(result)) == 1.0
 
 
-def _findings(op: Op, graph: Graph, values: list[Value], consequence: str) -> Iterator[Finding]:
-    if op.operands[0].dtype is DType.DOUBLE or not graph.matters(op.value):
+def _findings(op: Op, graph: Graph, value: Value, consequence: str) -> Iterator[Finding]:
+    dtype = op.operands[0].dtype
+    small = vanished(value, dtype)
+    site = value.origin.site
+    if dtype is DType.DOUBLE or not graph.matters(op.value) or small is None or site is None:
         return
-    for value in values:
-        small = vanished(value)
-        site = value.origin.site
-        if small is None or site is None:
-            continue
-        given = "its default " if small.is_default else ""
-        steps = [Step(small.origin.site, f"the epsilon is {given}{small.constant!r}")] if small.origin.site else []
-        yield RULE.finding(
-            site,
-            f"{_shown(value)} is exactly 1.0 in float32: {consequence}",
-            evidence=with_calls(op, steps),
-        )
+    given = "its default " if small.is_default else ""
+    steps = [Step(small.origin.site, f"the epsilon is {given}{small.constant!r}")] if small.origin.site else []
+    result = value.constant
+    assert isinstance(result, float)
+    where = "float32" if abs(float32(result)) == 1.0 else "half precision"
+    yield RULE.finding(
+        site,
+        f"{_shown(value)} is exactly {round(result):.1f} in {where}: {consequence}",
+        evidence=with_calls(op, steps),
+    )
 
 
 def _shown(value: Value) -> str:
     left, right = value.origin.operands
     sign = "-" if value.origin.name == "sub" else "+"
     return f"{left.constant} {sign} {right.constant}"
+
+
+def _is_zero_in_half(tensor: Value, small: Value) -> bool:
+    eps = small.constant
+    return small.has_constant and isinstance(eps, float) and 0 < eps < 2.9e-8 and is_float16(tensor)
+
+
+def _finding_in_half(op: Op, small: Value) -> Finding:
+    steps = [Step(small.origin.site, f"the epsilon is {small.constant!r}")] if small.origin.site else []
+    return RULE.finding(
+        op.site,
+        f"{small.constant!r} is exactly 0 in float16, which has nothing between 0 and 6e-8: it guards nothing here",
+        evidence=with_calls(op, steps),
+    )
