@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from losslint.semantics.values import Gradient
+from losslint.semantics.values import Gradient, Reduced
 from test_interpreter import graph_of, returned
 
 
@@ -141,3 +141,42 @@ def test_a_moved_or_wrapped_module_is_the_same_module(network: str) -> None:
 def test_the_methods_of_an_array_give_no_tensor() -> None:
     (value,) = returned("def loss(x: Tensor):\n    return (x > 0).cpu().numpy().flatten()\n")
     assert not value.is_tensor
+
+
+INHERITS = """
+class Criterion(nn.BCEWithLogitsLoss):
+    def __init__(self, {parameters}):
+        super().__init__({arguments})
+
+    def forward(self, pred, target):
+        return super().forward(pred * 2, target)
+"""
+
+
+@pytest.mark.parametrize(
+    ("parameters", "arguments", "kind"),
+    [
+        ("scale=1.0", "", Reduced.MEAN),
+        ("scale=1.0", "reduction='sum'", Reduced.SUM),
+        ("scale=1.0", "None, None, None, 'none'", Reduced.NONE),
+        ("how", "reduction=how", Reduced.UNKNOWN),
+        ("**options", "**options", Reduced.UNKNOWN),
+        ("scale=1.0", "size_average=False", Reduced.UNKNOWN),
+    ],
+)
+def test_an_inherited_forward_is_the_operator_of_its_module(parameters: str, arguments: str, kind: Reduced) -> None:
+    text = INHERITS.format(parameters=parameters, arguments=arguments)
+    (value,) = returned(text, "Criterion.forward")
+    assert value.origin.name == "binary_cross_entropy_with_logits" and value.reduction.kind is kind
+
+
+def test_an_instance_of_a_class_without_a_forward_does_what_its_module_does() -> None:
+    text = """
+    class Criterion(nn.CrossEntropyLoss):
+        pass
+
+    def loss(pred, target):
+        return Criterion()(pred, target)
+    """
+    (value,) = returned(text)
+    assert value.origin.name == "cross_entropy_loss"

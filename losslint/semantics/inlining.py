@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from losslint.semantics import callables, calls
+from losslint.semantics import callables, calls, inherited_modules
 from losslint.semantics.graph import Call
 from losslint.semantics.machine import MAX_CALL_DEPTH
 from losslint.semantics.members import Instance
@@ -33,7 +33,13 @@ def call_method(frame: Frame, name: str, node: cst.Call, state: State, from_supe
     found = frame.instance.method(name, after)
     if found is None:
         if name == "__init__":
+            inherited_modules.keep_settings(frame, arguments, node, state)
             return frame.machine.constant(None)
+        inherited = (
+            inherited_modules.forward(frame, frame.instance, arguments, node, state) if name == "forward" else None
+        )
+        if inherited is not None:
+            return inherited
         return frame.machine.unknown(node, frame.unit, arguments.all, "")
     callee = _callee(frame, found.owner.unit, frame.instance)
     return run_call(frame, callee, found.symbol, found.function, arguments, node, state, not _is_static(found.function))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from losslint.semantics import calls, inlining
+from losslint.semantics import calls, inherited_modules, inlining
 from losslint.semantics.instances import build_instance
 from losslint.semantics.members import Instance
 from losslint.semantics.names import Unit
@@ -66,6 +66,8 @@ def _apply(frame: Frame, function: Value, arguments: calls.Arguments, node: cst.
     instance = frame.machine.instances.get(function.key)
     if isinstance(instance, Instance):
         called = inlining.call_instance(frame, instance, arguments, node, state)
+        if called is None:
+            called = inherited_modules.forward(frame, instance, arguments, node, state)
         if called is not None:
             return called
     if function.origin.label == "torch.nn.Sequential":

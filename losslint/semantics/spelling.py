@@ -78,5 +78,5 @@ def excerpt(value: Value, limit: int = 40) -> str:
     site = value.origin.site
     if site is None:
         return value.origin.label or value.origin.name
-    text = " ".join(site.unit.code(site.node).split())
+    text = " ".join(site.unit.code(site.node).split()).rstrip(",")  # an element of `a, b = pair` has its comma
     return text if len(text) <= limit else text[: limit - 1] + "…"
