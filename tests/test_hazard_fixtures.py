@@ -53,7 +53,9 @@ def test_marked_hazards_and_nothing_else_are_found(folder: Path) -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_traps_are_silent(folder: Path) -> None:
-    loud = [each for each in linted((folder / "good.py").read_bytes()) if each.severity.value != "info"]
+    others = {info.code for info in NAMES.values() if info.preview and info.name != folder.name}
+    found = [each for each in linted((folder / "good.py").read_bytes()) if each.code not in others]
+    loud = [each for each in found if each.severity.value != "info"]
     assert [(each.place.location.row, each.code, each.message) for each in loud] == []
 
 

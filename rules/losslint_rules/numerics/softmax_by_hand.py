@@ -108,6 +108,10 @@ _LINEAR = frozenset(
 )
 
 
+# What is so named is often a cosine, and bounded.
+_SIMILARITIES = frozenset("pos positive positives neg negative negatives sim similarity sims similarities cos".split())
+
+
 def _unbounded(exponent: Value) -> Severity | None:
     """A warning where the exponent is made of logits alone, info where it is a product of embeddings."""
     pending, seen, found = [exponent], 0, None
@@ -120,7 +124,9 @@ def _unbounded(exponent: Value) -> Severity | None:
         if name == "sub" and _is_peak(operands[1]):
             continue
         if name == "parameter" and current.role is Role.PREDICTION and "log" not in words(current.origin.label):
-            return Severity.WARNING
+            if not _SIMILARITIES & set(words(current.origin.label)):
+                return Severity.WARNING
+            found = Severity.INFO
         if name in ("matmul", "mm", "bmm") and all(_is_embedding(each) for each in operands[:2]):
             found = Severity.INFO
         if name in _LINEAR:
