@@ -66,10 +66,7 @@ _SHARPENED = (
     "softmax",
     "log_softmax",
     "logsumexp",
-    "exp",
     "cross_entropy_loss",
-    "sigmoid",
-    "log_sigmoid",
     "binary_cross_entropy_with_logits",
 )
 
@@ -104,7 +101,7 @@ def scale_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 
 def _is_sharpened(op: Op, graph: Graph) -> bool:
-    """Whether what is scaled are logits: a softmax, a sigmoid or an exponential takes them."""
+    """Whether what is scaled are logits: a softmax or an entropy takes them."""
     if op.operands[0].gradient is not Gradient.CARRIES or not graph.matters(op.value):
         return False
     takers = [each for each in graph.named(*_SHARPENED) if graph.matters(each.value)]
