@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from losslint.semantics import intervals
 from losslint.semantics.comprehensions import SPLITS
-from losslint.semantics.dtypes import result_dtype
 from losslint.semantics.cosines import is_cosine
+from losslint.semantics.dtypes import result_dtype
 from losslint.semantics.machine import Machine, strongest_gradient
 from losslint.semantics.operators import GradientClass, Interval, Operator, Shape
 from losslint.semantics.shapes import pointwise_operands, shape_facts

@@ -123,14 +123,14 @@ def _is_square_sum(value: Value) -> bool:
     base = squared(value)
     if base is not None:
         return base.origin.name in ("norm", "linalg_vector_norm", "linalg_norm")
-    return name in ("diagonal", "unknown", "einsum") and _is_diagonal(value)
+    return name in ("diagonal", "diag", "unknown", "einsum") and _is_diagonal(value)
 
 
 def _is_diagonal(value: Value) -> bool:
     name, operands = value.origin.name, value.origin.operands
     if name == "einsum":
         return len({each.key for each in operands[1:]}) == 1 and len(operands) > 2
-    labelled = name == "diagonal" or value.origin.label in ("torch.diag()", ".diag()")
+    labelled = name in ("diagonal", "diag")
     return labelled and bool(operands) and operands[0].origin.name in _PRODUCTS
 
 
