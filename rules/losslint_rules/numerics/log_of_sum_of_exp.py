@@ -42,6 +42,7 @@ from losslint.semantics.spelling import excerpt, respell
 from losslint.semantics.values import Value
 from losslint_rules.numerics.exponents import Exponents, exponents, is_named_logits, may_overflow
 from losslint_rules.numerics.root_cause import is_reported
+from losslint_rules.numerics.softmax_by_hand import RULE as SOFTMAX_BY_HAND
 from losslint_rules.numerics.unguarded_log import RULE as UNGUARDED_LOG
 
 RULE = Rule(
@@ -62,6 +63,9 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     unbounded = [each for each in found.values if may_overflow(each)]
     if found.is_ratio:
         unbounded = [each for each in unbounded if is_named_logits(each)]
+        quotients = [maker for each in _quotients(op.operands[0]) if (maker := graph.op_of(each)) is not None]
+        if any(is_reported(each, graph, SOFTMAX_BY_HAND) for each in quotients):
+            return
     if not unbounded or is_reported(op, graph, UNGUARDED_LOG):
         return
     shown = excerpt(unbounded[0])
@@ -78,6 +82,12 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         evidence=with_calls(op, steps),
         rewrite=_rewrite(op, graph, found),
     )
+
+
+def _quotients(operand: Value) -> Iterator[Value]:
+    """The quotient under the log, behind an epsilon perhaps."""
+    yield operand
+    yield from operand.origin.operands
 
 
 def _rewrite(op: Op, graph: Graph, found: Exponents) -> Rewrite | None:
