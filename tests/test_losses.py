@@ -712,6 +712,22 @@ def gradients(x):
     assert losses["total_variation"].evidence == ("TotalVariation.forward returns its result",)
 
 
+def test_a_loss_that_is_handed_on_under_its_own_name_ends(tmp_path: Path) -> None:
+    losses = found(
+        tmp_path,
+        """
+        def reduce_loss(loss, reduction):
+            return loss.mean() if reduction == "mean" else loss
+
+        def bce_loss(pred, target, reduction="mean"):
+            loss = F.binary_cross_entropy(pred, target, reduction="none")
+            loss = reduce_loss(loss, reduction)
+            return loss
+        """,
+    )
+    assert "bce_loss" in losses
+
+
 def test_functions_whose_result_a_loss_returns(tmp_path: Path) -> None:
     losses = found(
         tmp_path,

@@ -32,10 +32,12 @@ def _returned_calls(site: FunctionSite, known: dict[str, FunctionSite], function
     result = functions.result(site.node)
     given = set(parameters(site.node))
     pending = list(result.values)
+    seen: set[int] = set()
     while pending:
         for value, is_direct in results(pending.pop(), result.assignments):
-            if not isinstance(value, ast.Call) or not value.args:
+            if not isinstance(value, ast.Call) or not value.args or id(value) in seen:
                 continue
+            seen.add(id(value))  # `loss = reduce_loss(loss)` leads back to itself
             callee = known.get(dotted_name(value.func) or "")
             if callee is None or callee.owner is not None:
                 continue
