@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from losslint.semantics import builtin_calls, inlining, method_calls, module_calls
+from losslint.semantics import builtin_calls, devices, inlining, method_calls, module_calls
 from losslint.semantics.machine import MAX_CALL_DEPTH
 from losslint.semantics.names import dotted
-from losslint.semantics.operators import Operator, Parameter, lookup_function, lookup_module
+from losslint.semantics.operators import Operator, Parameter, Shape, lookup_function, lookup_module
 from losslint.semantics.state import State
 from losslint.semantics.transfer import apply_operator
-from losslint.semantics.values import Gradient, Kind, Origin, Role, Value
+from losslint.semantics.values import Device, Gradient, Kind, Origin, Role, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
@@ -222,15 +222,23 @@ def operator_call(
 def _learn(frame: Frame, operator: Operator, bound: Mapping[str, Value]) -> None:
     """A parameter that sits in a tensor's slot is a tensor; one in a label's slot is a target."""
     first = next(iter(bound.values()), None)
-    if first is not None and operator.name not in (
-        "cat",
-        "stack",
-        "tensor",
-        "as_tensor",
-        "einsum",
-        "max",
-        "min",
-        "sum",
+    takes_tensor = (
+        operator.shape is not Shape.FACTORY or operator.name.startswith("new_") or operator.name.endswith("_like")
+    )
+    if (
+        first is not None
+        and takes_tensor
+        and operator.name
+        not in (
+            "cat",
+            "stack",
+            "tensor",
+            "as_tensor",
+            "einsum",
+            "max",
+            "min",
+            "sum",
+        )
     ):
         frame.learn(first, Kind.TENSOR)
     for name in ("other", "target", "index", "mask", "x2", "positive", "negative"):
@@ -274,6 +282,7 @@ def rewrap(frame: Frame, qualified: str, arguments: Arguments, node: cst.CSTNode
         origin=origin,
         gradient=gradient,
         rank=0 if plain else None,
+        device=devices.rewrapped(qualified, first, arguments.named, state.device),
         constant=first.constant if first is not None and plain else None,
         has_constant=False,
     )
@@ -325,6 +334,8 @@ def call_value(frame: Frame, function: Value, node: cst.Call, state: State) -> V
     arguments = read_arguments(frame, node, state)
     made = frame.machine.unknown(node, frame.unit, (*arguments.all, function), f"{frame.unit.code(node.func)}()")
     from_module = function.gradient is Gradient.CARRIES or function.kind is Kind.UNKNOWN  # it may be a network
+    if from_module and any(devices.is_on_input(value) for value in arguments.all):
+        made = made.with_(device=Device.INPUT)
     return made.with_(gradient=Gradient.CARRIES) if from_module and state.gradient_matters else made
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from losslint.semantics.devices import joint
 from losslint.semantics.operators import Interval, lookup_function
 from losslint.semantics.state import State
 from losslint.semantics.subscripts import subscript
@@ -257,6 +258,7 @@ def compare(frame: Frame, name: str, left: Value, right: Value, node: cst.CSTNod
         origin=Origin("compared", (left, right), site=frame.site(node), label=name, frame=state.frame),
         gradient=gradient,
         dtype=DType.BOOL,
+        device=joint((left, right)),
     )
     return made.with_(zero=comparison_witness(name, [left, right], made)) if unknown else made
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.values import Gradient, Origin, Site, Value
+
+if TYPE_CHECKING:
+    from losslint.semantics.members import Instance
 
 SEMANTICS_VERSION = 1
 BRANCH = "prim::If"
@@ -86,6 +90,7 @@ class Graph:
 
     `function` is the entry's definition (None for a script), `owner` the class it belongs to ("" for functions),
     `inlined` the ids of the definitions that calls were followed into, `opaque` those of the calls nothing is known of.
+    `instance` is what `self` is: the bases of its class and what its constructor leaves on it; None in functions.
     """
 
     symbol: str
@@ -96,6 +101,7 @@ class Graph:
     parameters: tuple[Value, ...] = ()
     inlined: frozenset[int] = frozenset()
     opaque: frozenset[int] = frozenset()
+    instance: Instance | None = None
 
     def named(self, *names: str) -> Iterator[Op]:
         """The operators with one of these names, in order."""

@@ -77,6 +77,7 @@ def _run(unit: Unit, entry: str, function: Function, hints: Hints, resolve: Reso
         parameters,
         frozenset(machine.inlined),
         frozenset(machine.opaque),
+        instance,
     )
     return machine, graph
 

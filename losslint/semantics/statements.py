@@ -15,7 +15,7 @@ from losslint.semantics.machine import MAX_STATES
 from losslint.semantics.names import Function, dotted
 from losslint.semantics.state import State, join_states
 from losslint.semantics.truth import Test, read_test
-from losslint.semantics.values import Kind, Origin, Value
+from losslint.semantics.values import Device, Kind, Origin, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
@@ -243,18 +243,21 @@ def _loop(frame: Frame, suite: cst.BaseSuite, before: State, body: State) -> Flo
 
 
 def _with(frame: Frame, items: Sequence[cst.WithItem], body: cst.BaseSuite, state: State) -> Flow:
-    outside = state.gradient_matters
+    outside, device = state.gradient_matters, state.device
     for item in items:
         if _cuts_gradient(frame, item.item):
             state.gradient_matters = False
         elif _enables_gradient(frame, item.item):
             state.gradient_matters = True
+        elif _sets_device(frame, item.item):
+            state.device = Device.UNKNOWN
         value = frame.evaluate(item.item, state)
         if item.asname is not None:
             bind_target(frame, item.asname.name, value, state)
     flow = run_suite(frame, body, [state])
     for end in [*flow.falling, *flow.broken, *(end for end, _ in flow.returned)]:
         end.gradient_matters = outside
+        end.device = device
     return flow
 
 
@@ -265,6 +268,13 @@ def _cuts_gradient(frame: Frame, node: cst.BaseExpression) -> bool:
             return bool(node.args) and isinstance(node.args[0].value, cst.Name) and node.args[0].value.value == "False"
         return qualified in _NO_GRADIENT
     return frame.unit.qualified(node) in _NO_GRADIENT
+
+
+def _sets_device(frame: Frame, node: cst.BaseExpression) -> bool:
+    """`with torch.device("cuda"):` and `with x.device:`: factories make their tensors elsewhere."""
+    if isinstance(node, cst.Call):
+        return frame.unit.qualified(node.func) == "torch.device"
+    return (dotted(node) or "").rpartition(".")[2] == "device"
 
 
 def _enables_gradient(frame: Frame, node: cst.BaseExpression) -> bool:

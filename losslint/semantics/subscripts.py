@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from losslint.semantics.devices import of_member
 from losslint.semantics.guards import chain, closure
 from losslint.semantics.selections import is_selection
 from losslint.semantics.state import State
@@ -33,7 +34,7 @@ def subscript(frame: Frame, node: cst.Subscript, state: State) -> Value:
         if not receiver.is_tensor:
             frame.learn(receiver, Kind.TENSOR)
         return select(frame, node, receiver, indices, state)
-    return frame.machine.unknown(node, frame.unit, (receiver,))
+    return frame.machine.unknown(node, frame.unit, (receiver,)).with_(device=of_member(receiver))
 
 
 def _index(frame: Frame, part: cst.BaseSlice, state: State) -> Value | cst.Slice:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from losslint.semantics import intervals
 from losslint.semantics.comprehensions import SPLITS
+from losslint.semantics.devices import device_of
 from losslint.semantics.machine import Machine, strongest_gradient
 from losslint.semantics.operators import GradientClass, Interval, Operator, Shape
 from losslint.semantics.shapes import pointwise_operands, shape_facts
 from losslint.semantics.state import State
 from losslint.semantics.values import (
     EVERYTHING,
-    Device,
     DType,
     Gradient,
     Kind,
@@ -82,7 +82,7 @@ def apply_operator(
         rank=shape.rank,
         reduction=shape.reduction,
         dtype=_dtype(operator, arguments),
-        device=_device(operator, operands),
+        device=device_of(operator, arguments, positional, state.device),
         alias=_alias(operator, operands),
     )
     if operands and all(value.role is Role.CONFIG or value.has_constant for value in operands):
@@ -191,14 +191,6 @@ _CAST_DTYPES = {
     "int": DType.INT,
     "bool": DType.BOOL,
 }
-
-
-def _device(operator: Operator, operands: Sequence[Value]) -> Device:
-    if any(value.device is Device.INPUT for value in operands):
-        return Device.INPUT
-    if operator.shape is Shape.FACTORY and not operator.name.endswith("_like"):
-        return Device.DEFAULT
-    return Device.UNKNOWN
 
 
 def _alias(operator: Operator, operands: Sequence[Value]) -> frozenset[str]:
