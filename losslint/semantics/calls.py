@@ -181,8 +181,10 @@ def _project_call(frame: Frame, qualified: str, arguments: Arguments, node: cst.
 
 
 _REWRAPS = frozenset(
-    f"torch.{name}Tensor" for name in ("Float", "Double", "Half", "Long", "Int", "Bool", "Byte", "")
-) | {"torch.cuda.FloatTensor"}
+    f"{module}.{name}Tensor"
+    for module in ("torch", "torch.cuda")
+    for name in ("Float", "Double", "Half", "Long", "Int", "Bool", "Byte", "")
+)
 
 
 def operator_call(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from losslint.semantics.devices import joint
+from losslint.semantics.graph import Condition
 from losslint.semantics.operators import Interval, lookup_function
 from losslint.semantics.state import State
 from losslint.semantics.subscripts import subscript
@@ -285,6 +286,7 @@ def _ternary(frame: Frame, node: cst.IfExp, state: State) -> Value:
     for answer, branch in ((True, node.body), (False, node.orelse)):
         path = state.fork()
         test.apply(path, answer)
+        path.conditions = (*path.conditions, Condition(test.value, answer, frame.site(node), not test.tensors))
         values.append(evaluate(frame, branch, path))
     return frame.machine.phi(values, node, frame.unit)
 

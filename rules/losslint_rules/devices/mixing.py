@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import libcst as cst
 
 from losslint.semantics.devices import is_on_cpu, is_on_input
-from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.graph import Graph, Op
 from losslint.semantics.operators import Shape, operators
 from losslint.semantics.values import Device, Kind, Value
+from losslint_rules.devices.device_tests import asks_for_device
 
 _KEEPS_APART = frozenset({Shape.VIEW, Shape.CAST, Shape.FACTORY, Shape.META, Shape.RESHAPE_COPY})
 # Torch itself takes the targets of a CTC loss to where the log-probabilities are.
@@ -19,7 +20,6 @@ _TAKES_ALONG = frozenset({"ctc_loss"})
 _INDEXES = frozenset({"gather", "index_select", "take_along_dim"})
 _PRODUCTS = frozenset({"matmul", "mm", "bmm", "mv", "dot", "outer"})
 _WEIGHS_CLASSES = frozenset({"cross_entropy_loss", "nll_loss"})
-_DEVICE_WORDS = ("cuda", "gpu", "device", "cpu", "mps")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +37,7 @@ def mixtures(graph: Graph) -> Iterator[Mixture]:
     for op in graph.ops:
         pair = _pair(op)
         source = _made_at(pair[0]) if pair is not None else None
-        if pair is not None and source is not None and not _asks_for_device(op):
+        if pair is not None and source is not None and not asks_for_device(op):
             yield Mixture(op, *pair, source)
 
 
@@ -110,13 +110,3 @@ def is_constant(source: Value) -> bool:
 def contains(node: cst.CSTNode, sought: cst.CSTNode) -> bool:
     """Whether a node is, or has beneath it, the one that is sought."""
     return node is sought or any(contains(child, sought) for child in node.children)
-
-
-def _asks_for_device(op: Op) -> bool:
-    """Whether a test of the device, of CUDA or of a flag named after them decides the path."""
-    return any(
-        word in f"{value.origin.label} {value.origin.name}".lower()
-        for condition in op.conditions
-        for value in ancestors([condition.test])
-        for word in _DEVICE_WORDS
-    )
