@@ -139,7 +139,10 @@ def library_call(frame: Frame, qualified: str, node: cst.Call, state: State) -> 
     operator = lookup_function(qualified)
     if operator is not None:
         arguments = read_arguments(frame, node, state)
-        return operator_call(frame, operator, operator.parameters, arguments, node, state)
+        made = operator_call(frame, operator, operator.parameters, arguments, node, state)
+        if qualified.endswith("_"):
+            frame.machine.mark_in_place(made)
+        return made
     if qualified == "functools.partial":
         return partial(frame, node, state)
     if lookup_module(qualified) is not None:

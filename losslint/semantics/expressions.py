@@ -76,6 +76,10 @@ def _named(frame: Frame, node: cst.NamedExpr, state: State) -> Value:
     return bound
 
 
+def _ellipsis(frame: Frame, node: cst.Ellipsis, state: State) -> Value:
+    return frame.machine.constant(..., node, frame.unit)
+
+
 def _lambda(frame: Frame, node: cst.Lambda, state: State) -> Value:
     return Value(frame.machine.fresh(), Kind.FUNCTION, origin=Origin("lambda", site=frame.site(node)))
 
@@ -325,6 +329,7 @@ _HANDLERS: dict[type, Callable[[Frame, Any, State], Value]] = {
     cst.Imaginary: _constant,
     cst.SimpleString: _constant,
     cst.ConcatenatedString: _constant,
+    cst.Ellipsis: _ellipsis,
     cst.Attribute: _attribute,
     cst.Call: lambda frame, node, state: frame.call(node, state),
     cst.BinaryOperation: _binary,

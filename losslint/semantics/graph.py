@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SEMANTICS_VERSION = 1
 BRANCH = "prim::If"
+IN_PLACE = "in place"
 LOOP = "prim::Loop"
 RETURN = "prim::Return"
 
@@ -44,8 +45,8 @@ class Op:
     `origin` holds the ATen name, operands and node; `value` is the result; `conditions` the tests on the way;
     `calls` the call context, outermost first; `scope` the names bound when it ran; `gradient_matters` is False
     under no_grad and in other places where nobody differentiates; `in_loop` names the enclosing Python loops;
-    `detail` says what a control-flow operator is ("if", "while", "and", "assert", "for"...); `guarded` holds the
-    keys of the values whose comparison decided the path.
+    `detail` says what a control-flow operator is ("if", "while", "and", "assert", "for"...), or that an operator works
+    in place; `guarded` holds the keys of the values whose comparison decided the path.
     """
 
     origin: Origin

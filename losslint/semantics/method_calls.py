@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from losslint.semantics import calls
+from losslint.semantics.graph import IN_PLACE
 from losslint.semantics.machine import strongest_gradient
-from losslint.semantics.operators import lookup_method
+from losslint.semantics.operators import Interval, lookup_method
 from losslint.semantics.state import State
-from losslint.semantics.values import Kind, Origin, Value
+from losslint.semantics.values import EVERYTHING, Kind, Origin, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
@@ -74,9 +75,12 @@ def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state:
         if not proven and made.is_tensor:
             made = made.with_(kind=Kind.UNKNOWN)
         if in_place:
+            frame.machine.mark_in_place(made)
             _rebind(node, made.with_(alias=receiver.alias), state)
         return made
     arguments = calls.read_arguments(frame, node, state)
+    if receiver.is_tensor and name.endswith("_") and not name.endswith("__") and name not in _KEEPS_NUMBERS:
+        return _changed(frame, receiver, name, arguments, node, state)
     made = frame.machine.unknown(node, frame.unit, (receiver, *arguments.all), f".{name}()")
     return made.with_(origin=Origin("method", (receiver, *arguments.all), site=frame.site(node), label=name))
 
@@ -86,9 +90,32 @@ def _takes(receiver: Value) -> bool:
 
 
 def _rebind(node: cst.Call, value: Value, state: State) -> None:
-    """`x.clamp_(0)` changes x itself."""
-    if isinstance(node.func, cst.Attribute) and isinstance(node.func.value, cst.Name):
-        state.bind(node.func.value.value, value)
+    """`x.clamp_(0)` changes x itself, `self.seen.append(x)` the list."""
+    match node.func:
+        case cst.Attribute(value=cst.Name(value=name)):
+            state.bind(name, value)
+        case cst.Attribute(value=cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=name))):
+            state.bind(f"self.{name}", value)
+
+
+_KEEPS_NUMBERS = frozenset({"share_memory_", "rename_", "retain_grad_", "detach_"})
+
+
+def _changed(
+    frame: Frame, receiver: Value, name: str, arguments: calls.Arguments, node: cst.Call, state: State
+) -> Value:
+    """`x.zero_()`, `x.copy_(y)`, `x.uniform_()`: an operator that there is only in place."""
+    given = arguments.all[0] if name in ("copy_", "fill_") and arguments.all else None
+    made = receiver.with_(
+        key=frame.machine.fresh(),
+        interval=Interval(0.0, 0.0) if name == "zero_" else given.interval if given is not None else EVERYTHING,
+        origin=Origin(name, (receiver, *arguments.all), arguments.named, frame.site(node), frame=state.frame),
+        gradient=strongest_gradient((receiver.gradient, *(value.gradient for value in arguments.all))),
+        zero=given.zero if given is not None else None,
+    )
+    frame.machine.emit(made, state, IN_PLACE)
+    _rebind(node, made, state)
+    return made
 
 
 def _size(frame: Frame, receiver: Value, name: str, node: cst.Call, state: State) -> Value:

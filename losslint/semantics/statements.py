@@ -163,6 +163,8 @@ def _augmented(
     right = frame.evaluate(value, state)
     name = _BINARY.get(type(operator), "")
     made = arithmetic(frame, name, left, right, node, state)
+    if left.is_tensor:
+        frame.machine.mark_in_place(made)
     bind_target(frame, target, made.with_(alias=left.alias), state)
 
 
