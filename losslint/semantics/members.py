@@ -10,7 +10,7 @@ import libcst as cst
 
 from losslint.semantics.machine import Machine
 from losslint.semantics.names import Function, Unit, dotted
-from losslint.semantics.stored_attributes import stores
+from losslint.semantics.stored_attributes import methods_of, stores
 from losslint.semantics.values import EVERYTHING, Kind, Origin, Role, Site, Value
 
 if TYPE_CHECKING:
@@ -113,9 +113,8 @@ def _bases(unit: Unit, node: cst.ClassDef, resolve: Resolver) -> list[Base]:
 def attribute_stores(instance: Instance, name: str) -> Iterator[Site]:
     """Where methods of the class and its bases assign an attribute of `self`, or let it grow."""
     for base in instance.lineage:
-        for qualified, function in base.unit.functions.items():
-            if qualified.rpartition(".")[0] == base.name:
-                yield from (Site(base.unit, statement) for stored, statement in stores(function) if stored == name)
+        for function in methods_of(base.unit, base.name):
+            yield from (Site(base.unit, statement) for stored, statement in stores(function) if stored == name)
 
 
 def member_value(machine: Machine, instance: Instance, name: str, node: cst.CSTNode) -> Value | None:
@@ -133,7 +132,7 @@ def member_value(machine: Machine, instance: Instance, name: str, node: cst.CSTN
 
 def _state(machine: Machine, name: str, initial: Value, node: cst.CSTNode) -> Value:
     """An attribute that methods change: what the constructor gave it says what it is, not which value it has."""
-    if initial.kind in (Kind.MODULE, Kind.FUNCTION, Kind.CLASS):
+    if initial.kind in (Kind.MODULE, Kind.FUNCTION, Kind.CLASS) or initial.origin.name == "parameter_tensor":
         return initial
     return initial.with_(
         key=machine.number("self", name),

@@ -11,6 +11,7 @@ from losslint.semantics.graph import IN_PLACE
 from losslint.semantics.machine import strongest_gradient
 from losslint.semantics.operators import Interval, lookup_method
 from losslint.semantics.state import State
+from losslint.semantics.stored_attributes import changed_by
 from losslint.semantics.values import EVERYTHING, Kind, Origin, Value
 
 if TYPE_CHECKING:
@@ -90,11 +91,12 @@ def _takes(receiver: Value) -> bool:
 
 
 def _rebind(node: cst.Call, value: Value, state: State) -> None:
-    """`x.clamp_(0)` changes x itself, `self.seen.append(x)` the list."""
-    match node.func:
-        case cst.Attribute(value=cst.Name(value=name)):
+    """`x.clamp_(0)` changes x itself, as does `x.mul_(2).add_(1)`, and `self.seen.append(x)` the list."""
+    assert isinstance(node.func, cst.Attribute)
+    match changed_by(node.func):
+        case cst.Name(value=name):
             state.bind(name, value)
-        case cst.Attribute(value=cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=name))):
+        case cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=name)):
             state.bind(f"self.{name}", value)
 
 
@@ -106,11 +108,12 @@ def _changed(
 ) -> Value:
     """`x.zero_()`, `x.copy_(y)`, `x.uniform_()`: an operator that there is only in place."""
     given = arguments.all[0] if name in ("copy_", "fill_") and arguments.all else None
+    flowing = arguments.all if state.gradient_matters else ()
     made = receiver.with_(
         key=frame.machine.fresh(),
         interval=Interval(0.0, 0.0) if name == "zero_" else given.interval if given is not None else EVERYTHING,
         origin=Origin(name, (receiver, *arguments.all), arguments.named, frame.site(node), frame=state.frame),
-        gradient=strongest_gradient((receiver.gradient, *(value.gradient for value in arguments.all))),
+        gradient=strongest_gradient((receiver.gradient, *(value.gradient for value in flowing))),
         zero=given.zero if given is not None else None,
     )
     frame.machine.emit(made, state, IN_PLACE)
@@ -155,7 +158,7 @@ def _container_call(frame: Frame, receiver: Value, name: str, node: cst.Call, st
         grown = receiver.with_(
             key=machine.fresh(),
             elements=(*elements, added) if elements is not None and name == "append" else None,
-            origin=Origin("comprehension", (_merged(frame, receiver, added),), site=frame.site(node)),
+            origin=Origin("comprehension", (_merged(frame, receiver, added),), {"into": receiver}, frame.site(node)),
             gradient=strongest_gradient((receiver.gradient, added.gradient)),
         )
         _rebind(node, grown, state)

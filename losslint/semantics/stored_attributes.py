@@ -13,19 +13,22 @@ _GROWS = frozenset({"append", "extend", "insert", "add", "update", "appendleft",
 
 def stored_later(unit: Unit, name: str) -> frozenset[str]:
     """The attributes of `self` that methods assign, or grow in place; those that the constructor calls are part of it."""
-    methods = {
-        qualified.rpartition(".")[2]: function
-        for qualified, function in unit.functions.items()
-        if qualified.rpartition(".")[0] == name
-    }
+    methods = {function.name.value: function for function in methods_of(unit, name)}
     constructor = methods.pop("__init__", None)
     for called in _called(constructor) if constructor is not None else ():
         methods.pop(called, None)
     return frozenset(stored for function in methods.values() for stored, _ in stores(function))
 
 
+def methods_of(unit: Unit, name: str) -> Iterator[Function]:
+    """The methods that a class defines itself."""
+    for qualified, function in unit.functions.items():
+        if qualified.rpartition(".")[0] == name:
+            yield function
+
+
 def stores(function: Function) -> Iterator[tuple[str, cst.BaseSmallStatement]]:
-    """The attributes of `self` that a function assigns, or grows by `append` and its like, each with its statement."""
+    """The attributes of `self` that a function assigns, or changes in place, each with its statement."""
     for statement in _statements(function.body):
         match statement:
             case cst.Assign(targets=targets):
@@ -33,9 +36,21 @@ def stores(function: Function) -> Iterator[tuple[str, cst.BaseSmallStatement]]:
                     yield from ((name, statement) for name in _names(target.target))
             case cst.AugAssign(target=target) | cst.AnnAssign(target=target):
                 yield from ((name, statement) for name in _names(target))
-            case cst.Expr(value=cst.Call(func=cst.Attribute(value=receiver, attr=cst.Name(value=method)))):
-                if method in _GROWS:
-                    yield from ((name, statement) for name in _names(receiver))
+            case cst.Expr(value=cst.Call(func=cst.Attribute() as method)) if _changes(method):
+                yield from ((name, statement) for name in _names(changed_by(method)))
+
+
+def changed_by(method: cst.Attribute) -> cst.BaseExpression:
+    """What a method in place changes: `x` in `x.append(y)`, and in `x.mul_(2).add_(1)`."""
+    receiver = method.value
+    while isinstance(receiver, cst.Call) and isinstance(receiver.func, cst.Attribute) and _changes(receiver.func):
+        receiver = receiver.func.value
+    return receiver
+
+
+def _changes(method: cst.Attribute) -> bool:
+    name = method.attr.value
+    return name in _GROWS or (name.endswith("_") and not name.endswith("__"))
 
 
 def _names(target: cst.BaseExpression) -> Iterator[str]:

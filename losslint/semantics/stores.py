@@ -70,7 +70,9 @@ def _overwritten(frame: Frame, receiver: Value, target: cst.Subscript, value: Va
         key=frame.machine.fresh(),
         origin=origin,
         interval=intervals.hull(receiver.interval, value.interval),
-        gradient=strongest_gradient((receiver.gradient, value.gradient)),
+        gradient=strongest_gradient((receiver.gradient, value.gradient))
+        if state.gradient_matters
+        else receiver.gradient,
         zero=strongest(iter((receiver.zero, value.zero))),
         constant=None,
         has_constant=False,

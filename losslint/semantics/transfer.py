@@ -143,10 +143,17 @@ def _kind(operator: Operator) -> Kind:
     return Kind.OBJECT if operator.shape is Shape.META else Kind.TENSOR
 
 
+def takes_no_numbers(name: str) -> bool:
+    """Whether an operator only takes the shape, dtype and device of its operand: `zeros_like`, `new_ones`."""
+    return name.startswith("new_") or name.endswith("_like")
+
+
 def _gradient(operator: Operator, arguments: Mapping[str, Value], state: State) -> Gradient:
     skipped = {"condition"} if operator.name == "where" else set()
-    if operator.name.startswith("new_") or operator.name.endswith("_like"):
-        skipped.add("input")  # only the shape, dtype and device of it are taken
+    if takes_no_numbers(operator.name):
+        skipped.add("input")
+    if operator.name in TAKE_AFTER:
+        skipped.update(list(arguments)[1:])
     skipped |= {"index", "mask", "dim"} if operator.shape is Shape.SELECT or operator.name == "masked_fill" else set()
     flowing = strongest_gradient([value.gradient for name, value in arguments.items() if name not in skipped])
     if flowing is Gradient.NEUTRAL:
@@ -162,6 +169,10 @@ def _gradient(operator: Operator, arguments: Mapping[str, Value], state: State) 
     if not state.gradient_matters and flowing is Gradient.CARRIES:
         return Gradient.CUT
     return flowing
+
+
+# Of what these are given besides the tensor only the device, dtype or shape is taken.
+TAKE_AFTER = frozenset({"to", "type", "type_as", "view_as", "expand_as"})
 
 
 def _dtype(operator: Operator, arguments: Mapping[str, Value]) -> DType:
