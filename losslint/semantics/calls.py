@@ -154,7 +154,7 @@ def library_call(frame: Frame, qualified: str, node: cst.Call, state: State) -> 
         return rewrap(frame, qualified, arguments, node, state)
     if qualified == "torch.nn.Parameter" or qualified == "torch.nn.parameter.Parameter":
         first = arguments.all[0] if arguments.all else frame.machine.unknown(node, frame.unit)
-        origin = Origin("parameter_tensor", (first,), site=frame.site(node), label="nn.Parameter")
+        origin = Origin("parameter_tensor", (first,), dict(arguments.named), frame.site(node), "nn.Parameter")
         return first.with_(
             key=frame.machine.fresh(),
             kind=Kind.TENSOR,

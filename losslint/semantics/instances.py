@@ -46,7 +46,9 @@ def build_instance(machine: Machine, unit: Unit, name: str, arguments: Arguments
             attributes[attribute.removeprefix("self.")] = machine.phi(values)
         buffers = frozenset(machine.buffers)
         known = {**machine.buffers, **attributes}
-        return Instance(bases, {each: _placed(known[each], each in buffers) for each in known}, buffers, stored)
+        return Instance(
+            bases, {each: _placed(known[each], each in buffers) for each in known}, buffers, stored, machine.instances
+        )
     except (TooMuchWork, RecursionError):
         return instance
     finally:

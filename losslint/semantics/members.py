@@ -44,13 +44,15 @@ class Method:
 class Instance:
     """A class as its methods see it: itself and its bases, nearest first, and its attributes.
 
-    `buffers` names those that are registered as buffers, `stored` those that methods change after the constructor.
+    `buffers` names those that are registered as buffers, `stored` those that methods change after the constructor;
+    `built` holds instances of the project's classes, its own members among them, by the key of their value.
     """
 
     lineage: tuple[Base, ...]
     attributes: Mapping[str, Value] = field(default_factory=dict)
     buffers: frozenset[str] = frozenset()
     stored: frozenset[str] = frozenset()
+    built: Mapping[int, object] = field(default_factory=dict)
 
     @property
     def is_torch_module(self) -> bool:
