@@ -11,6 +11,7 @@ import libcst as cst
 from losslint.semantics import (
     builtin_calls,
     callables,
+    devices,
     differentiation,
     distributions,
     inlining,
@@ -19,10 +20,10 @@ from losslint.semantics import (
 )
 from losslint.semantics.machine import MAX_CALL_DEPTH
 from losslint.semantics.names import dotted
-from losslint.semantics.operators import Operator, Parameter, lookup_function, lookup_module
+from losslint.semantics.operators import Operator, Parameter, Shape, lookup_function, lookup_module
 from losslint.semantics.state import State
 from losslint.semantics.transfer import apply_operator
-from losslint.semantics.values import EVERYTHING, Gradient, Kind, Origin, Role, Value
+from losslint.semantics.values import EVERYTHING, Device, Gradient, Kind, Origin, Role, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
@@ -130,7 +131,10 @@ def library_call(
     arguments = arguments or read_arguments(frame, node, state)
     operator = lookup_function(qualified)
     if operator is not None:
-        return operator_call(frame, operator, operator.parameters, arguments, node, state)
+        made = operator_call(frame, operator, operator.parameters, arguments, node, state)
+        if qualified.endswith("_"):
+            frame.machine.mark_in_place(made)
+        return made
     if lookup_module(qualified) is not None:
         return module_calls.construct(frame, qualified, node, state, arguments)
     if qualified == "torch.compile" and arguments.positional:
@@ -182,8 +186,10 @@ def _project_call(frame: Frame, qualified: str, arguments: Arguments, node: cst.
 
 
 _REWRAPS = frozenset(
-    f"torch.{name}Tensor" for name in ("Float", "Double", "Half", "Long", "Int", "Bool", "Byte", "")
-) | {"torch.cuda.FloatTensor"}
+    f"{module}.{name}Tensor"
+    for module in ("torch", "torch.cuda")
+    for name in ("Float", "Double", "Half", "Long", "Int", "Bool", "Byte", "")
+)
 
 
 def operator_call(
@@ -224,15 +230,23 @@ def operator_call(
 def _learn(frame: Frame, operator: Operator, bound: Mapping[str, Value]) -> None:
     """A parameter that sits in a tensor's slot is a tensor; one in a label's slot is a target."""
     first = next(iter(bound.values()), None)
-    if first is not None and operator.name not in (
-        "cat",
-        "stack",
-        "tensor",
-        "as_tensor",
-        "einsum",
-        "max",
-        "min",
-        "sum",
+    takes_tensor = (
+        operator.shape is not Shape.FACTORY or operator.name.startswith("new_") or operator.name.endswith("_like")
+    )
+    if (
+        first is not None
+        and takes_tensor
+        and operator.name
+        not in (
+            "cat",
+            "stack",
+            "tensor",
+            "as_tensor",
+            "einsum",
+            "max",
+            "min",
+            "sum",
+        )
     ):
         frame.learn(first, Kind.TENSOR)
     for name in ("other", "target", "index", "mask", "x2", "positive", "negative"):
@@ -276,6 +290,7 @@ def rewrap(frame: Frame, qualified: str, arguments: Arguments, node: cst.CSTNode
         origin=origin,
         gradient=gradient,
         rank=0 if plain else None,
+        device=devices.rewrapped(qualified, first, arguments.named, state.device),
         constant=first.constant if first is not None and plain else None,
         has_constant=False,
     )
@@ -328,6 +343,8 @@ def call_value(
     arguments = arguments or read_arguments(frame, node, state)
     made = frame.machine.unknown(node, frame.unit, (*arguments.all, function), f"{frame.unit.code(node.func)}()")
     from_module = function.gradient is Gradient.CARRIES or function.kind is Kind.UNKNOWN  # it may be a network
+    if from_module and any(devices.is_on_input(value) for value in arguments.all):
+        made = made.with_(device=Device.INPUT)
     return made.with_(gradient=Gradient.CARRIES) if from_module and state.gradient_matters else made
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from losslint.semantics.devices import of_member
 from losslint.semantics.graph import LOOP
 from losslint.semantics.state import State
 from losslint.semantics.values import Kind, Origin, Reduced, Reduction, Value
@@ -94,7 +95,7 @@ def element_of(frame: Frame, iterated: Value, node: cst.CSTNode, state: State) -
         origin = Origin("select", (iterated,), site=frame.site(node), frame=state.frame)
         return iterated.with_(key=machine.fresh(), origin=origin, rank=rank, reduction=kept, zero=iterated.zero)
     made = machine.unknown(node, frame.unit, (iterated,))
-    return made.with_(role=iterated.role)
+    return made.with_(role=iterated.role, device=of_member(iterated))
 
 
 def _index(frame: Frame, node: cst.CSTNode) -> Value:

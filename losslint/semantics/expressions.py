@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from losslint.semantics import callables
+from losslint.semantics.devices import joint
+from losslint.semantics.graph import Condition
 from losslint.semantics.operators import Interval, lookup_function
 from losslint.semantics.state import State
 from losslint.semantics.subscripts import subscript
@@ -73,6 +75,10 @@ def _named(frame: Frame, node: cst.NamedExpr, state: State) -> Value:
     if isinstance(node.target, cst.Name):
         state.bind(node.target.value, bound)
     return bound
+
+
+def _ellipsis(frame: Frame, node: cst.Ellipsis, state: State) -> Value:
+    return frame.machine.constant(..., node, frame.unit)
 
 
 def _lambda(frame: Frame, node: cst.Lambda, state: State) -> Value:
@@ -272,6 +278,7 @@ def compare(frame: Frame, name: str, left: Value, right: Value, node: cst.CSTNod
         origin=Origin("compared", (left, right), site=frame.site(node), label=name, frame=state.frame),
         gradient=gradient,
         dtype=DType.BOOL,
+        device=joint((left, right)),
     )
     return made.with_(zero=comparison_witness(name, [left, right], made)) if unknown else made
 
@@ -302,6 +309,7 @@ def _ternary(frame: Frame, node: cst.IfExp, state: State) -> Value:
     for answer, branch in ((True, node.body), (False, node.orelse)):
         path = state.fork()
         test.apply(path, answer)
+        path.conditions = (*path.conditions, Condition(test.value, answer, frame.site(node), not test.tensors))
         values.append(evaluate(frame, branch, path))
     return frame.machine.phi(values, node, frame.unit)
 
@@ -340,6 +348,7 @@ _HANDLERS: dict[type, Callable[[Frame, Any, State], Value]] = {
     cst.Imaginary: _constant,
     cst.SimpleString: _constant,
     cst.ConcatenatedString: _constant,
+    cst.Ellipsis: _ellipsis,
     cst.Attribute: _attribute,
     cst.Call: lambda frame, node, state: frame.call(node, state),
     cst.BinaryOperation: _binary,

@@ -11,7 +11,7 @@ from losslint.semantics.graph import BRANCH, UNASKED
 from losslint.semantics.machine import MAX_CALL_DEPTH, Machine
 from losslint.semantics.members import Instance, member_value
 from losslint.semantics.names import Function, Unit
-from losslint.semantics.operators import lookup_function, lookup_module
+from losslint.semantics.operators import Shape, lookup_function, lookup_module
 from losslint.semantics.parameters import defaults_to_none
 from losslint.semantics.selections import is_selection
 from losslint.semantics.state import State
@@ -107,6 +107,8 @@ class Frame:
         constant = self.unit.constants.get(name)
         if isinstance(constant, (cst.Integer, cst.Float, cst.SimpleString, cst.UnaryOperation, cst.BinaryOperation)):
             return self.evaluate(constant, State())
+        if isinstance(constant, cst.Call) and self._makes_tensor(constant):
+            return self._tensor_constant(constant)
         if name in self.unit.imports:
             return self.library_value(self.unit.imports[name], node)
         return machine.unknown(node, self.unit, (), f"global {name}")
@@ -117,6 +119,23 @@ class Frame:
             found = self.machine.resolve(self.unit, name) if self.depth < MAX_CALL_DEPTH else None
             return callables.project_value(self, *found) if found is not None else None
         return callables.project_value(self, self.unit, name)
+
+    def _makes_tensor(self, node: cst.BaseExpression) -> bool:
+        """Whether a constant of the module is a torch factory's result, or a method of one."""
+        while isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
+            operator = lookup_function(self.unit.qualified(node.func) or "")
+            if operator is not None:
+                return operator.shape is Shape.FACTORY
+            node = node.func.value
+        return False
+
+    def _tensor_constant(self, node: cst.Call) -> Value:
+        """A tensor that the module makes when it is imported, which is no operator of the loss."""
+        outer, self.machine.ops = self.machine.ops, []
+        try:
+            return self.evaluate(node, State())
+        finally:
+            self.machine.ops = outer
 
     def library_value(self, qualified: str, node: cst.CSTNode) -> Value:
         """A name of torch, math or another library that is not called here."""

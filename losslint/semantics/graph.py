@@ -12,11 +12,12 @@ from losslint.semantics.names import Function, Unit
 from losslint.semantics.values import Gradient, Origin, Site, Value
 
 if TYPE_CHECKING:
-    from losslint.semantics.members import Base
+    from losslint.semantics.members import Base, Instance
     from losslint.semantics.state import Assumption
 
 SEMANTICS_VERSION = 1
 BRANCH = "prim::If"
+IN_PLACE = "in place"
 LOOP = "prim::Loop"
 RETURN = "prim::Return"
 UNASKED = "prim::Unasked"
@@ -57,10 +58,10 @@ class Op:
     `origin` holds the ATen name, operands and node; `value` is the result; `conditions` the tests on the way;
     `calls` the call context, outermost first; `scope` the names bound when it ran; `gradient_matters` is False
     under no_grad and in other places where nobody differentiates; `in_loop` names the enclosing Python loops;
-    `detail` says what a control-flow operator is ("if", "while", "and", "assert", "for"...), or what a prim::Unasked
-    does with a value that is None by default ("arithmetic", "attribute", "item", "call"); `guarded` holds the keys of the
-    values whose comparison decided the path, `assumptions` the answers to its tests; `contexts` are the context managers
-    open around it, those of decorators included, outermost first.
+    `detail` says what a control-flow operator is ("if", "while", "and", "assert", "for"...), that an operator works in
+    place, or what a prim::Unasked does with a value that is None by default ("arithmetic", "attribute", "item", "call");
+    `guarded` holds the keys of the values whose comparison decided the path, `assumptions` the answers to its tests;
+    `contexts` are the context managers open around it, those of decorators included, outermost first.
     """
 
     origin: Origin
@@ -108,9 +109,9 @@ class Graph:
     `function` is the entry's definition (None for a script), `owner` the class it belongs to ("" for functions),
     `inlined` the ids of the definitions that calls were followed into, `opaque` those of the calls nothing is known of.
     `lineage` is the owner and its bases in the project, nearest first, `foreign` the full names of the bases elsewhere;
-    `falling` holds the paths that end without a return, in what it calls too; `unbound` where local names are
-    read that no path there has bound; `elsewhere` gives the texts of the project's
-    other files by their paths, or None where they are too many to be read.
+    `falling` holds the paths that end without a return, in what it calls too; `unbound` where local names are read that no
+    path there has bound; `elsewhere` gives the texts of the project's other files by their paths, or None where they are
+    too many to be read; `instance` is what `self` is, with what its constructor leaves on it (None in functions).
     """
 
     symbol: str
@@ -125,6 +126,7 @@ class Graph:
     foreign: tuple[str, ...] = ()
     falling: tuple[Falling, ...] = ()
     unbound: tuple[Site, ...] = ()
+    instance: Instance | None = None
     elsewhere: Callable[[], Mapping[Path, str] | None] = dict
 
     def named(self, *names: str) -> Iterator[Op]:

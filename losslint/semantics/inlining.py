@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 def call_method(frame: Frame, name: str, node: cst.Call, state: State, from_super: bool = False) -> Value:
     """`self.name(...)` or `super().name(...)` where the class or a base in this file defines it."""
     arguments = calls.read_arguments(frame, node, state)
-    if name in ("register_buffer", "register_parameter") and len(arguments.positional) > 1:
-        label, value = arguments.positional[:2]
-        frame.machine.buffers[str(label.constant)] = value
-        state.bind(f"self.{label.constant}", value)
+    if name in ("register_buffer", "register_parameter"):
+        _register(frame, arguments, state)
     if frame.instance is None:
         return calls.opaque_call(frame, f"self.{name}", arguments.all, node)
     after = frame.active[-1] if from_super and frame.active else None
@@ -43,6 +41,16 @@ def call_method(frame: Frame, name: str, node: cst.Call, state: State, from_supe
         return frame.machine.unknown(node, frame.unit, arguments.all, "")
     callee = _callee(frame, found.owner.unit, frame.instance)
     return run_call(frame, callee, found.symbol, found.function, arguments, node, state, not _is_static(found.function))
+
+
+def _register(frame: Frame, arguments: calls.Arguments, state: State) -> None:
+    """`self.register_buffer("name", tensor)`."""
+    given = arguments.positional
+    label = given[0] if given else arguments.named.get("name")
+    value = given[1] if len(given) > 1 else arguments.named.get("tensor", arguments.named.get("param"))
+    if label is not None and value is not None and label.has_constant:
+        frame.machine.buffers[str(label.constant)] = value
+        state.bind(f"self.{label.constant}", value)
 
 
 def call_function(

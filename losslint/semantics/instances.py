@@ -9,7 +9,8 @@ from losslint.semantics.members import Instance, lineage
 from losslint.semantics.names import Unit
 from losslint.semantics.parameters import constructor_parameter
 from losslint.semantics.state import State
-from losslint.semantics.values import Value
+from losslint.semantics.stored_attributes import stored_later
+from losslint.semantics.values import Device, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.calls import Arguments
@@ -25,7 +26,8 @@ def build_instance(machine: Machine, unit: Unit, name: str, arguments: Arguments
     from losslint.semantics.statements import run_function
 
     bases = lineage(unit, name, machine.resolve)
-    instance = Instance(bases)
+    stored = frozenset(attribute for base in bases for attribute in stored_later(base.unit, base.name))
+    instance = Instance(bases, stored=stored)
     found = instance.method("__init__")
     if found is None:
         return instance
@@ -42,11 +44,21 @@ def build_instance(machine: Machine, unit: Unit, name: str, arguments: Arguments
         for attribute in dict.fromkeys(name for end in ends for name in end.scope if name.startswith("self.")):
             values = [end.scope[attribute] for end in ends if attribute in end.scope]
             attributes[attribute.removeprefix("self.")] = machine.phi(values)
-        return Instance(bases, {**machine.buffers, **attributes})
+        buffers = frozenset(machine.buffers)
+        known = {**machine.buffers, **attributes}
+        return Instance(
+            bases, {each: _placed(known[each], each in buffers) for each in known}, buffers, stored, machine.instances
+        )
     except (TooMuchWork, RecursionError):
         return instance
     finally:
         machine.ops, machine.buffers = outer_ops, outer_buffers
+
+
+def _placed(value: Value, is_buffer: bool) -> Value:
+    """What is registered moves with the module to where the inputs are, a plain tensor stays where it was made."""
+    registered = is_buffer or value.origin.name == "parameter_tensor"
+    return value.with_(device=Device.INPUT) if registered and value.is_tensor else value
 
 
 def _scope(frame: Frame, constructor: object, arguments: Arguments | None) -> dict[str, Value]:

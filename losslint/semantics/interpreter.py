@@ -92,6 +92,7 @@ def _run(unit: Unit, entry: str, function: Function, hints: Hints, resolve: Reso
         foreign_bases(classes, resolve),
         tuple(machine.falling),
         unbound=unbound,
+        instance=instance,
     )
     return machine, graph
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import libcst as cst
 
-from losslint.semantics.graph import Falling, Op
+from losslint.semantics.graph import IN_PLACE, Falling, Op
 from losslint.semantics.local_names import local_names
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.operators import Interval
@@ -160,6 +160,11 @@ class Machine:
     def replace_last(self, value: Value) -> None:
         """Correct the value of the operator recorded last."""
         self.ops[-1] = replace(self.ops[-1], value=value)
+
+    def mark_in_place(self, value: Value) -> None:
+        """Say of the operator recorded last that it changed its first operand, if it is the one that made a value."""
+        if self.ops and self.ops[-1].origin is value.origin:
+            self.ops[-1] = replace(self.ops[-1], detail=IN_PLACE)
 
     def constant(self, constant: object, node: cst.CSTNode | None = None, unit: Unit | None = None) -> Value:
         """A Python literal."""

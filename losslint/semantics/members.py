@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,8 @@ import libcst as cst
 
 from losslint.semantics.machine import Machine
 from losslint.semantics.names import Function, Unit, dotted
-from losslint.semantics.values import Role, Value
+from losslint.semantics.stored_attributes import methods_of, stores
+from losslint.semantics.values import EVERYTHING, Kind, Origin, Role, Site, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.machine import Resolver
@@ -41,10 +42,27 @@ class Method:
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """A class as its methods see it: itself and its bases, nearest first, and its attributes."""
+    """A class as its methods see it: itself and its bases, nearest first, and its attributes.
+
+    `buffers` names those that are registered as buffers, `stored` those that methods change after the constructor;
+    `built` holds instances of the project's classes, its own members among them, by the key of their value.
+    """
 
     lineage: tuple[Base, ...]
     attributes: Mapping[str, Value] = field(default_factory=dict)
+    buffers: frozenset[str] = frozenset()
+    stored: frozenset[str] = frozenset()
+    built: Mapping[int, object] = field(default_factory=dict)
+
+    @property
+    def is_torch_module(self) -> bool:
+        """Whether the class is an nn.Module, as far as the project shows its bases."""
+        for base in self.lineage:
+            for argument in base.unit.classes[base.name].bases:
+                qualified = base.unit.qualified(argument.value) or dotted(argument.value) or ""
+                if qualified.startswith("torch.nn.") or qualified.endswith("Module"):
+                    return True
+        return False
 
     def method(self, name: str, after: Function | None = None) -> Method | None:
         """The nearest definition of a method; `after` starts behind the class that defines it, as `super()` does."""
@@ -107,14 +125,38 @@ def foreign_bases(classes: Iterable[Base], resolve: Resolver) -> tuple[str, ...]
     return tuple(dict.fromkeys(found))
 
 
+def attribute_stores(instance: Instance, name: str) -> Iterator[Site]:
+    """Where methods of the class and its bases assign an attribute of `self`, or let it grow."""
+    for base in instance.lineage:
+        for function in methods_of(base.unit, base.name):
+            yield from (Site(base.unit, statement) for stored, statement in stores(function) if stored == name)
+
+
 def member_value(machine: Machine, instance: Instance, name: str, node: cst.CSTNode) -> Value | None:
     """The value of `self.name`, or None where the class does not say."""
     found = instance.attributes.get(name)
     if found is not None:
-        return found
+        return _state(machine, name, found, node) if name in instance.stored else found
     for base in instance.lineage:
         constant = base.unit.constants.get(f"{base.name}.{name}")
         if isinstance(constant, (cst.Integer, cst.Float, cst.SimpleString)):
             value = machine.constant(constant.evaluated_value, node, base.unit)
             return value.with_(key=machine.number("self", name), is_default=True, role=Role.CONFIG)
     return None
+
+
+def _state(machine: Machine, name: str, initial: Value, node: cst.CSTNode) -> Value:
+    """An attribute that methods change: what the constructor gave it says what it is, not which value it has."""
+    if initial.kind in (Kind.MODULE, Kind.FUNCTION, Kind.CLASS) or initial.origin.name == "parameter_tensor":
+        return initial
+    return initial.with_(
+        key=machine.number("self", name),
+        kind=Kind.UNKNOWN if initial.kind is Kind.NONE else initial.kind,
+        origin=Origin("attribute", site=machine.site(node), label=f"self.{name}"),
+        interval=EVERYTHING,
+        zero=None,
+        constant=None,
+        has_constant=False,
+        is_default=False,
+        elements=None,
+    )

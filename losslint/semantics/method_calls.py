@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from losslint.semantics import calls, differentiation, distributions, module_calls
+from losslint.semantics.graph import IN_PLACE
 from losslint.semantics.machine import strongest_gradient
-from losslint.semantics.operators import lookup_method
+from losslint.semantics.operators import Interval, lookup_method
 from losslint.semantics.state import State
-from losslint.semantics.values import Kind, Origin, Value
+from losslint.semantics.stored_attributes import changed_by
+from losslint.semantics.values import EVERYTHING, Kind, Origin, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
@@ -60,8 +63,7 @@ _SIZES = frozenset({"size", "dim", "numel", "nelement", "ndimension", "stride", 
 def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state: State) -> Value:
     """`receiver.name(...)`."""
     if receiver.kind is Kind.MODULE and name in _SAME_MODULE:
-        calls.read_arguments(frame, node, state)
-        return receiver
+        return _same_module(frame, receiver, name, node, state)
     if receiver.kind is Kind.MODULE and name == "forward":
         return module_calls.call_module(frame, receiver, node, state)
     if receiver.kind is Kind.MODULE:
@@ -88,9 +90,12 @@ def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state:
         elif not proven and made.is_tensor:
             made = made.with_(kind=Kind.UNKNOWN)
         if in_place:
+            frame.machine.mark_in_place(made)
             _rebind(node, made.with_(alias=receiver.alias), state)
         return made
     arguments = calls.read_arguments(frame, node, state)
+    if receiver.is_tensor and name.endswith("_") and not name.endswith("__") and name not in _KEEPS_NUMBERS:
+        return _changed(frame, receiver, name, arguments, node, state)
     made = frame.machine.unknown(node, frame.unit, (receiver, *arguments.all), f".{name}()")
     made = made.with_(origin=Origin("method", (receiver, *arguments.all), site=frame.site(node), label=name))
     if receiver.is_tensor and name.endswith("_") and not name.startswith("_"):
@@ -99,14 +104,47 @@ def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state:
     return made
 
 
+def _same_module(frame: Frame, receiver: Value, name: str, node: cst.Call, state: State) -> Value:
+    """`module.cuda()` gives the module back; that it was asked for stays among what the module was made with."""
+    arguments = calls.read_arguments(frame, node, state)
+    asked = Origin(name, (receiver, *arguments.all), site=frame.site(node), frame=state.frame)
+    moved = Value(frame.machine.fresh(), Kind.MODULE, origin=asked)
+    return receiver.with_(origin=replace(receiver.origin, keywords={**receiver.origin.keywords, f"#{name}": moved}))
+
+
 def _takes(receiver: Value) -> bool:
     return receiver.kind in (Kind.TENSOR, Kind.UNKNOWN, Kind.NUMBER, Kind.OBJECT)
 
 
 def _rebind(node: cst.Call, value: Value, state: State) -> None:
-    """`x.clamp_(0)` changes x itself."""
-    if isinstance(node.func, cst.Attribute) and isinstance(node.func.value, cst.Name):
-        state.bind(node.func.value.value, value)
+    """`x.clamp_(0)` changes x itself, as does `x.mul_(2).add_(1)`, and `self.seen.append(x)` the list."""
+    assert isinstance(node.func, cst.Attribute)
+    match changed_by(node.func):
+        case cst.Name(value=name):
+            state.bind(name, value)
+        case cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=name)):
+            state.bind(f"self.{name}", value)
+
+
+_KEEPS_NUMBERS = frozenset({"share_memory_", "rename_", "retain_grad_", "detach_"})
+
+
+def _changed(
+    frame: Frame, receiver: Value, name: str, arguments: calls.Arguments, node: cst.Call, state: State
+) -> Value:
+    """`x.zero_()`, `x.copy_(y)`, `x.uniform_()`: an operator that there is only in place."""
+    given = arguments.all[0] if name in ("copy_", "fill_") and arguments.all else None
+    flowing = arguments.all if state.gradient_matters else ()
+    made = receiver.with_(
+        key=frame.machine.fresh(),
+        interval=Interval(0.0, 0.0) if name == "zero_" else given.interval if given is not None else EVERYTHING,
+        origin=Origin(name, (receiver, *arguments.all), arguments.named, frame.site(node), frame=state.frame),
+        gradient=strongest_gradient((receiver.gradient, *(value.gradient for value in flowing))),
+        zero=given.zero if given is not None else None,
+    )
+    frame.machine.emit(made, state, IN_PLACE)
+    _rebind(node, made, state)
+    return made
 
 
 def _size(frame: Frame, receiver: Value, name: str, node: cst.Call, state: State) -> Value:
@@ -146,7 +184,7 @@ def _container_call(frame: Frame, receiver: Value, name: str, node: cst.Call, st
         grown = receiver.with_(
             key=machine.fresh(),
             elements=(*elements, added) if elements is not None and name == "append" else None,
-            origin=Origin("comprehension", (_merged(frame, receiver, added),), site=frame.site(node)),
+            origin=Origin("comprehension", (_merged(frame, receiver, added),), {"into": receiver}, frame.site(node)),
             gradient=strongest_gradient((receiver.gradient, added.gradient)),
         )
         _rebind(node, grown, state)

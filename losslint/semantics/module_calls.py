@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from losslint.semantics import calls, inherited_modules, inlining
+from losslint.semantics.devices import is_on_input
 from losslint.semantics.instances import build_instance
 from losslint.semantics.members import Instance
 from losslint.semantics.names import Unit
 from losslint.semantics.operators import Parameter, lookup_module
 from losslint.semantics.state import State
-from losslint.semantics.values import Gradient, Kind, Origin, Value
+from losslint.semantics.values import Device, Gradient, Kind, Origin, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
@@ -94,4 +95,5 @@ def _apply(frame: Frame, function: Value, arguments: calls.Arguments, node: cst.
 
 def _opaque(frame: Frame, function: Value, arguments: tuple[Value, ...], node: cst.Call, state: State) -> Value:
     made = frame.machine.unknown(node, frame.unit, (*arguments, function), f"{function.origin.label}()")
-    return made.with_(gradient=Gradient.CARRIES if state.gradient_matters else Gradient.CUT)
+    device = Device.INPUT if any(is_on_input(value) for value in arguments) else Device.UNKNOWN
+    return made.with_(gradient=Gradient.CARRIES if state.gradient_matters else Gradient.CUT, device=device)

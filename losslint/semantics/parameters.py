@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from losslint.semantics.devices import is_placed_by_name
 from losslint.semantics.intervals import POSITIVE
+from losslint.semantics.loss_names import words
 from losslint.semantics.operators import Interval
 from losslint.semantics.roles import kind_by_annotation, role_by_name, says_epsilon, says_probability
 from losslint.semantics.state import State
@@ -56,7 +58,7 @@ def loss_parameter(frame: Frame, parameter: cst.Param) -> Value:
         gradient=Gradient.CARRIES if receives_gradient else Gradient.NEUTRAL,
         role=role,
         reduction=Reduction(Reduced.NONE) if elementwise else Reduction(),
-        device=Device.INPUT,
+        device=Device.INPUT if is_placed_by_name(words(name)) else Device.UNKNOWN,
         alias=frozenset({name}),
     )
     return value.with_(zero=parameter_witness(name, value, says_probability(name)))

@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from losslint.semantics.graph import Call, Condition
-from losslint.semantics.values import Site, Value
+from losslint.semantics.values import Device, Site, Value
 
 Assumption = tuple[object, ...]
 
 
 class State:
-    """One path through a function."""
+    """One path through a function. `device` is where factories make tensors on it."""
 
     __slots__ = (
         "assumptions",
         "calls",
         "conditions",
         "contexts",
+        "device",
         "frame",
         "gradient_matters",
         "guards",
@@ -35,6 +36,7 @@ class State:
         self.assumptions: Mapping[Assumption, bool] = {}
         self.guards: frozenset[int] = frozenset()
         self.gradient_matters = True
+        self.device = Device.DEFAULT
         self.frame = frame
         self.calls: tuple[Call, ...] = ()
         self.loops: tuple[Site, ...] = ()
@@ -48,6 +50,7 @@ class State:
         other.assumptions = self.assumptions
         other.guards = self.guards
         other.gradient_matters = self.gradient_matters
+        other.device = self.device
         other.calls = self.calls
         other.loops = self.loops
         other.contexts = self.contexts

@@ -16,7 +16,7 @@ from losslint.semantics.machine import MAX_STATES
 from losslint.semantics.names import Function, dotted
 from losslint.semantics.state import State, join_states
 from losslint.semantics.truth import Test, read_test
-from losslint.semantics.values import Origin, Value
+from losslint.semantics.values import Device, Origin, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
@@ -168,6 +168,8 @@ def _augmented(
     right = frame.evaluate(value, state)
     name = _BINARY.get(type(operator), "")
     made = arithmetic(frame, name, left, right, node, state)
+    if left.is_tensor:
+        frame.machine.mark_in_place(made)
     bind_target(frame, target, made.with_(alias=left.alias), state)
 
 
@@ -251,12 +253,14 @@ def _loop(frame: Frame, suite: cst.BaseSuite, before: State, body: State) -> Flo
 
 
 def _with(frame: Frame, items: Sequence[cst.WithItem], body: cst.BaseSuite, state: State) -> Flow:
-    outside, contexts = state.gradient_matters, state.contexts
+    outside, contexts, device = state.gradient_matters, state.contexts, state.device
     for item in items:
         if _cuts_gradient(frame, item.item):
             state.gradient_matters = False
         elif _enables_gradient(frame, item.item):
             state.gradient_matters = True
+        elif _sets_device(frame, item.item):
+            state.device = Device.UNKNOWN
         value = frame.evaluate(item.item, state)
         state.contexts = (*state.contexts, value)
         if item.asname is not None:
@@ -265,6 +269,7 @@ def _with(frame: Frame, items: Sequence[cst.WithItem], body: cst.BaseSuite, stat
     for end in [*flow.falling, *flow.broken, *(end for end, _ in flow.returned)]:
         end.gradient_matters = outside
         end.contexts = contexts
+        end.device = device
     return flow
 
 
@@ -275,6 +280,13 @@ def _cuts_gradient(frame: Frame, node: cst.BaseExpression) -> bool:
             return bool(node.args) and isinstance(node.args[0].value, cst.Name) and node.args[0].value.value == "False"
         return qualified in _NO_GRADIENT
     return frame.unit.qualified(node) in _NO_GRADIENT
+
+
+def _sets_device(frame: Frame, node: cst.BaseExpression) -> bool:
+    """`with torch.device("cuda"):` and `with x.device:`: factories make their tensors elsewhere."""
+    if isinstance(node, cst.Call):
+        return frame.unit.qualified(node.func) == "torch.device"
+    return (dotted(node) or "").rpartition(".")[2] == "device"
 
 
 def _enables_gradient(frame: Frame, node: cst.BaseExpression) -> bool:

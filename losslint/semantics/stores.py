@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from losslint.semantics import intervals
+from losslint.semantics.graph import IN_PLACE
 from losslint.semantics.machine import strongest_gradient
 from losslint.semantics.state import State
+from losslint.semantics.subscripts import tensor_like
 from losslint.semantics.values import Kind, Origin, Value
 from losslint.semantics.zeros import strongest
 
@@ -21,11 +23,16 @@ def store(frame: Frame, target: cst.Subscript, value: Value, state: State) -> No
     receiver = frame.evaluate(target.value, state)
     name = _name_of(target.value)
     if name is None:
+        if receiver.is_tensor:
+            _overwritten(frame, receiver, target, value, state)
         return
     if receiver.kind is Kind.MAPPING:
         state.bind(name, _with_item(frame, receiver, target, value, state))
     elif receiver.is_tensor or receiver.kind is Kind.UNKNOWN:
-        state.bind(name, _overwritten(frame, receiver, target, value, state))
+        made = _overwritten(frame, receiver, target, value, state)
+        if len(target.slice) > 1 or tensor_like(list(made.origin.operands[2:])):
+            frame.learn(receiver, Kind.TENSOR)
+        state.bind(name, made)
     else:
         state.bind(
             name,
@@ -63,9 +70,11 @@ def _overwritten(frame: Frame, receiver: Value, target: cst.Subscript, value: Va
         key=frame.machine.fresh(),
         origin=origin,
         interval=intervals.hull(receiver.interval, value.interval),
-        gradient=strongest_gradient((receiver.gradient, value.gradient)),
+        gradient=strongest_gradient((receiver.gradient, value.gradient))
+        if state.gradient_matters
+        else receiver.gradient,
         zero=strongest(iter((receiver.zero, value.zero))),
         constant=None,
         has_constant=False,
     )
-    return frame.machine.emit(made, state) if receiver.is_tensor else made
+    return frame.machine.emit(made, state, IN_PLACE) if receiver.is_tensor else made

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from losslint.semantics.comprehensions import SPLITS, element_of
+from losslint.semantics.devices import of_member
 from losslint.semantics.guards import chain, closure
 from losslint.semantics.selections import is_selection
 from losslint.semantics.state import State
@@ -26,15 +29,17 @@ def subscript(frame: Frame, node: cst.Subscript, state: State) -> Value:
         found = _element(frame, receiver, receiver.elements, indices[0], node)
         if found is not None:
             return found
+    if receiver.kind is Kind.SEQUENCE and receiver.origin.name in SPLITS and isinstance(indices[0], Value):
+        return element_of(frame, receiver, node, state)
     if isinstance(receiver.elements, dict) and len(indices) == 1 and isinstance(indices[0], Value):
         named = receiver.elements.get(str(indices[0].constant))
         if isinstance(named, Value):
             return named
-    if receiver.kind in (Kind.TENSOR, Kind.UNKNOWN) and (receiver.is_tensor or _tensor_like(indices)):
+    if receiver.kind in (Kind.TENSOR, Kind.UNKNOWN) and (receiver.is_tensor or tensor_like(indices)):
         if not receiver.is_tensor:
             frame.learn(receiver, Kind.TENSOR)
         return select(frame, node, receiver, indices, state)
-    return frame.machine.unknown(node, frame.unit, (receiver,))
+    return frame.machine.unknown(node, frame.unit, (receiver,)).with_(device=of_member(receiver))
 
 
 def _index(frame: Frame, part: cst.BaseSlice, state: State) -> Value | cst.Slice:
@@ -66,11 +71,15 @@ def _beneath(value: Value, limit: int = 30) -> list[Value]:
     return found
 
 
-def _tensor_like(indices: list[Value | cst.Slice]) -> bool:
+def tensor_like(indices: Sequence[Value | cst.Slice]) -> bool:
     """Several indices, a mask or a None: only tensors and arrays take those."""
-    if len(indices) > 1:
-        return True
-    return isinstance(indices[0], Value) and (indices[0].is_tensor or indices[0].kind is Kind.NONE)
+    if len(indices) != 1:
+        return bool(indices)
+    index = indices[0]
+    if not isinstance(index, Value):
+        return False
+    is_mask = index.kind is Kind.UNKNOWN and index.dtype is DType.BOOL  # `x[x == 255]`
+    return index.is_tensor or index.kind is Kind.NONE or is_mask
 
 
 def _size(frame: Frame, node: cst.Subscript, receiver: Value, indices: list[Value | cst.Slice]) -> Value:

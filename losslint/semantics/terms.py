@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from losslint.semantics.graph import Graph, Op, ancestors, members
+from losslint.semantics.transfer import TAKE_AFTER, takes_no_numbers
 from losslint.semantics.values import Gradient, Kind, Role, Value
 
 DEAD = (Gradient.ZERO, Gradient.CUT)
@@ -113,8 +114,16 @@ def carries_from_input(value: Value) -> bool:
             ):
                 return True
         elif name not in ("unknown", "attribute", "method"):
-            pending.extend(each for each in members(current) if each.gradient is not Gradient.NEUTRAL)
+            pending.extend(each for each in _differentiated(current) if each.gradient is not Gradient.NEUTRAL)
     return False
+
+
+def _differentiated(value: Value) -> Iterator[Value]:
+    """What a value is made of, without what it only takes the shape, dtype or device of."""
+    name = value.origin.name
+    if name in TAKE_AFTER or takes_no_numbers(name):
+        return iter(value.origin.operands[: 0 if takes_no_numbers(name) else 1])
+    return members(value)
 
 
 def comes_from_prediction(value: Value) -> bool:

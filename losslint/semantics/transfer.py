@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from losslint.semantics import intervals
 from losslint.semantics.comprehensions import SPLITS
 from losslint.semantics.cosines import is_cosine
+from losslint.semantics.devices import device_of
 from losslint.semantics.dtypes import result_dtype
 from losslint.semantics.machine import Machine, strongest_gradient
 from losslint.semantics.operators import GradientClass, Interval, Operator, Shape
@@ -14,7 +15,6 @@ from losslint.semantics.shapes import pointwise_operands, shape_facts
 from losslint.semantics.state import State
 from losslint.semantics.values import (
     EVERYTHING,
-    Device,
     DType,
     Gradient,
     Kind,
@@ -85,7 +85,7 @@ def apply_operator(
         rank=shape.rank,
         reduction=shape.reduction,
         dtype=result_dtype(operator, arguments, pointwise_operands(operator, arguments)),
-        device=_device(operator, operands),
+        device=device_of(operator, arguments, positional, state.device),
         alias=_alias(operator, operands),
     )
     if operands and all(value.role is Role.CONFIG or value.has_constant for value in operands):
@@ -146,10 +146,17 @@ def _kind(operator: Operator) -> Kind:
     return Kind.OBJECT if operator.shape is Shape.META else Kind.TENSOR
 
 
+def takes_no_numbers(name: str) -> bool:
+    """Whether an operator only takes the shape, dtype and device of its operand: `zeros_like`, `new_ones`."""
+    return name.startswith("new_") or name.endswith("_like")
+
+
 def _gradient(operator: Operator, arguments: Mapping[str, Value], state: State) -> Gradient:
     skipped = {"condition"} if operator.name == "where" else set()
-    if operator.name.startswith("new_") or operator.name.endswith("_like"):
-        skipped.add("input")  # only the shape, dtype and device of it are taken
+    if takes_no_numbers(operator.name):
+        skipped.add("input")
+    if operator.name in TAKE_AFTER:
+        skipped.update(list(arguments)[1:])
     skipped |= {"index", "mask", "dim"} if operator.shape is Shape.SELECT or operator.name == "masked_fill" else set()
     flowing = strongest_gradient([value.gradient for name, value in arguments.items() if name not in skipped])
     if flowing is Gradient.NEUTRAL:
@@ -167,12 +174,8 @@ def _gradient(operator: Operator, arguments: Mapping[str, Value], state: State) 
     return flowing
 
 
-def _device(operator: Operator, operands: Sequence[Value]) -> Device:
-    if any(value.device is Device.INPUT for value in operands):
-        return Device.INPUT
-    if operator.shape is Shape.FACTORY and not operator.name.endswith("_like"):
-        return Device.DEFAULT
-    return Device.UNKNOWN
+# Of what these are given besides the tensor only the device, dtype or shape is taken.
+TAKE_AFTER = frozenset({"to", "type", "type_as", "view_as", "expand_as"})
 
 
 def _alias(operator: Operator, operands: Sequence[Value]) -> frozenset[str]:

@@ -4,6 +4,10 @@ An in-place operator on an argument, or on a view of it, changes the caller's te
 log sees other numbers, and where the tensor was needed for the backward pass, autograd raises or computes with the
 changed values.
 
+Reported is what provably shares its memory with a parameter: the parameter itself, slices, `view`, `detach()`, `.data`.
+Silent are tensors of one's own: results of arithmetic, clones, masks (`x[mask]` copies), `.float()` and `.to(...)`,
+which copy unless the dtype is the same already; and functions whose name or docstring says that they work in place.
+
 ## Bad
 
 ```python
@@ -23,18 +27,80 @@ def clipped_loss(pred, target):
     return F.mse_loss(pred, target.clamp(0, 1))
 ```
 
-A run compares every argument before and after the call. No fix is offered.
+No fix is offered. A run confirms it: it compares every argument before and after the call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from losslint.diagnostic import Severity
 from losslint.measurements import Measurements, UserLine
-from losslint.rule import Rule, RunFinding, Symptom
+from losslint.rule import Finding, Rule, RunFinding, Step, Symptom, with_calls
+from losslint.semantics.graph import IN_PLACE, Graph, Op
+from losslint.semantics.loss_names import words
+from losslint.semantics.spelling import excerpt
+from losslint.semantics.values import Kind, Value
+from losslint.semantics.views import shared_parameter
 
 RULE = Rule(code="LL601", name="mutated-argument", severity=Severity.WARNING, confirmed_by=("mutation",))
+
+# What is given to be changed: state that the caller keeps, gradients, a total that is added to.
+_TO_BE_CHANGED = frozenset(
+    "out output_buffer buffer cache queue bank memory ema running state states ctx grad grads loss losses total".split()
+)
+
+
+@RULE.on_graph
+def in_source(graph: Graph) -> Iterator[Finding]:
+    """Report, once a parameter, the in-place operator on what shares its memory."""
+    if graph.function is None or _says_in_place(graph):
+        return
+    seen: set[int] = set()
+    for op in graph.ops:
+        changed = _changed(op)
+        parameter = shared_parameter(changed) if changed is not None else None
+        if changed is None or parameter is None or parameter.key in seen:
+            continue
+        if not _TO_BE_CHANGED & set(words(parameter.origin.label)):
+            seen.add(parameter.key)
+            yield _finding(op, changed, parameter)
+
+
+def _changed(op: Op) -> Value | None:
+    """The tensor that an operator changes."""
+    flag = op.keywords.get("inplace")
+    asked = flag is not None and flag.constant is True and not flag.is_default
+    if not (op.detail == IN_PLACE or asked) or not op.operands:
+        return None
+    receiver = op.operands[0]
+    return receiver if receiver.kind is Kind.TENSOR else None
+
+
+def _says_in_place(graph: Graph) -> bool:
+    function = graph.function
+    assert isinstance(function, cst.FunctionDef)
+    name, text = function.name.value, (function.get_docstring() or "").lower()
+    return name.endswith("_") or name == "backward" or "hook" in name or "in-place" in text or "inplace" in text
+
+
+def _finding(op: Op, changed: Value, parameter: Value) -> Finding:
+    name = parameter.origin.label
+    shared = changed.key != parameter.key
+    steps = (
+        [Step(changed.origin.site, f"`{excerpt(changed)}` is a view of `{name}`")]
+        if shared and changed.origin.site
+        else []
+    )
+    return RULE.finding(
+        op.site,
+        f"this changes the caller's tensor `{name}` in place"
+        + (f": `{excerpt(changed)}` shares its memory" if shared else "")
+        + "; work on a copy, or use the operator that returns its result",
+        evidence=with_calls(op, steps),
+    )
 
 
 @RULE.on_probe

@@ -1,0 +1,152 @@
+"""a loss that asks for CUDA whatever device its inputs are on
+
+`.cuda()`, `device="cuda"` and `torch.cuda.FloatTensor` in a loss fail on a machine without a GPU, and on a machine with
+several they put the tensor on the first one while the inputs are on another.
+
+Only losses themselves are looked at: training steps, scripts and what trains a model may choose its device. Silent is
+what a test of the device, of `torch.cuda.is_available()` or of a flag decides, and a device that a parameter gives.
+
+## Bad
+
+```python
+import torch
+
+def weighted_loss(pred, target):
+    weight = torch.linspace(0, 1, pred.size(-1)).cuda()
+    return (weight * (pred - target).abs()).mean()
+```
+
+## Good
+
+```python
+import torch
+
+def weighted_loss(pred, target):
+    weight = torch.linspace(0, 1, pred.size(-1), device=pred.device)
+    return (weight * (pred - target).abs()).mean()
+```
+
+The fix writes the device of an input; it is unsafe, because the tensor is somewhere else then. A run confirms it: on a machine
+without a GPU the loss does not run at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from losslint.diagnostic import Applicability, Severity
+from losslint.rule import Finding, Replacement, Rewrite, Rule, with_calls
+from losslint.semantics.devices import is_on_input
+from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.names import Unit
+from losslint.semantics.spelling import excerpt, parenthesised
+from losslint.semantics.values import Kind, Site, Value
+from losslint_rules.devices.device_tests import asks_for_a_flag, asks_for_device
+
+RULE = Rule(code="LL503", name="hard-coded-cuda", severity=Severity.WARNING)
+
+_TRAINS = ("argparse", "torch.optim", "torch.utils.data", "torch.utils.tensorboard", "tensorboardX", "wandb", "tqdm")
+_STEPS = frozenset("train training step epoch fit main run test validate validation eval evaluate sample demo".split())
+
+
+@RULE.on_graph
+def in_source(graph: Graph) -> Iterator[Finding]:
+    """Report what asks for CUDA in a loss and in its constructor."""
+    if not _is_plain_loss(graph):
+        return
+    for op in graph.ops:
+        if _asks_for_cuda(op.value) and graph.matters(op.value) and not (asks_for_device(op) or asks_for_a_flag(op)):
+            yield _finding(op.site, op)
+    if graph.instance is not None:
+        used = [value for op in graph.ops for value in ancestors([*op.operands, *op.keywords.values()])]
+        used += [op.origin.module for op in graph.ops if op.origin.module is not None]
+        for name, attribute in graph.instance.attributes.items():
+            yield from (
+                _finding(value.origin.site, None)
+                for value in _unconditional(attribute)
+                if _asks_for_cuda(value) and value.origin.site is not None and _is_read(name, attribute, used)
+            )
+
+
+def _is_plain_loss(graph: Graph) -> bool:
+    """Whether this is a loss and no training step, in a file that does not train."""
+    if graph.function is None or _STEPS & set(graph.symbol.rpartition(".")[2].lower().split("_")):
+        return False
+    if graph.instance is not None and graph.instance.method("training_step") is not None:
+        return False
+    return not _trains(graph.unit)
+
+
+def _trains(unit: Unit) -> bool:
+    return any(target == name or target.startswith(f"{name}.") for target in unit.imports.values() for name in _TRAINS)
+
+
+def _asks_for_cuda(value: Value) -> bool:
+    origin = value.origin
+    if origin.label.startswith("torch.cuda.") and origin.label.endswith("Tensor") and origin.name != "library":
+        return True
+    if origin.name == "cuda":
+        return len(origin.operands) == 1
+    if origin.name == "unknown" and origin.label.endswith(".cuda()"):
+        return len(origin.operands) == 1 and origin.operands[0].kind is Kind.MODULE
+    return any(_is_cuda(argument) for argument in (*origin.operands[1:], *origin.keywords.values()))
+
+
+def _is_cuda(value: Value) -> bool:
+    """`"cuda"`, `torch.device("cuda")` or a type such as torch.cuda.FloatTensor, written out."""
+    if value.origin.name == "library":
+        return value.origin.label.startswith("torch.cuda.") and value.origin.label.endswith("Tensor")
+    if value.origin.name == "unknown" and value.origin.label == "torch.device()" and value.origin.operands:
+        return _is_cuda(value.origin.operands[0])
+    return isinstance(value.constant, str) and not value.is_default and value.constant.startswith("cuda")
+
+
+def _unconditional(value: Value) -> Iterator[Value]:
+    """What a value is made of on every path of the constructor."""
+    pending, seen = [value], 0
+    while pending and seen < 40:
+        current = pending.pop()
+        seen += 1
+        if current.origin.name != "phi":
+            yield current
+            pending.extend((*current.origin.operands, *current.origin.keywords.values()))
+
+
+def _is_read(name: str, attribute: Value, used: list[Value]) -> bool:
+    """Whether the loss computes with an attribute; a module it calls leaves its name in what it returns."""
+    return any(value.key == attribute.key or value.origin.label == f"self.{name}()" for value in used)
+
+
+def _finding(site: Site, op: Op | None) -> Finding:
+    code = " ".join(site.unit.code(site.node).split())
+    shown = code if len(code) <= 60 else f"{code[:59]}…"
+    return RULE.finding(
+        site,
+        f"`{shown}` asks for CUDA wherever the inputs are: it fails without a GPU, and with several it may be another one; "
+        "take the device of an input",
+        evidence=with_calls(op, ()) if op is not None else (),
+        rewrite=_rewrite(op) if op is not None else None,
+    )
+
+
+def _rewrite(op: Op) -> Rewrite | None:
+    """`x.cuda()` becomes `x.to(pred.device)`, pred being an input of the loss."""
+    call = op.site.node
+    if op.name != "cuda" or not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute) or call.args:
+        return None
+    moved = op.operands[0]
+    names = [
+        name
+        for name, value in op.scope.items()
+        if name.isidentifier() and value.origin.name == "parameter" and value.is_tensor and is_on_input(value)
+    ]
+    if not names or names[0] == excerpt(moved):
+        return None
+    receiver = parenthesised(op.site.unit.code(call.func.value))
+    return Rewrite(
+        Applicability.UNSAFE,
+        f"take the device of `{names[0]}`",
+        (Replacement(op.site, f"{receiver}.to({names[0]}.device)"),),
+    )

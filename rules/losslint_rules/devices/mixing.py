@@ -1,0 +1,112 @@
+"""Where a tensor on the CPU meets one on the device of the inputs, in an operator that CUDA refuses to run then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import libcst as cst
+
+from losslint.semantics.devices import is_on_cpu, is_on_input
+from losslint.semantics.graph import Graph, Op
+from losslint.semantics.operators import Shape, operators
+from losslint.semantics.values import Device, Kind, Value
+from losslint_rules.devices.device_tests import asks_for_device
+
+_KEEPS_APART = frozenset({Shape.VIEW, Shape.CAST, Shape.FACTORY, Shape.META, Shape.RESHAPE_COPY})
+# Torch itself takes the targets of a CTC loss to where the log-probabilities are.
+_TAKES_ALONG = frozenset({"ctc_loss"})
+# What these index or multiply has a dimension, whatever is known of it; so have the class weights of these losses.
+_INDEXES = frozenset({"gather", "index_select", "take_along_dim"})
+_PRODUCTS = frozenset({"matmul", "mm", "bmm", "mv", "dot", "outer"})
+_WEIGHS_CLASSES = frozenset({"cross_entropy_loss", "nll_loss"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mixture:
+    """An operator with a CPU tensor and one on the device of the inputs; `source` is where the first was made."""
+
+    op: Op
+    on_cpu: Value
+    on_input: Value
+    source: Value
+
+
+def mixtures(graph: Graph) -> Iterator[Mixture]:
+    """Every operator of a loss that fails on a GPU, on paths that no test of the device decides."""
+    for op in graph.ops:
+        pair = _pair(op)
+        source = _made_at(pair[0]) if pair is not None else None
+        if pair is not None and source is not None and not asks_for_device(op):
+            yield Mixture(op, *pair, source)
+
+
+def _pair(op: Op) -> tuple[Value, Value] | None:
+    if op.name == "getitem":
+        return _indexed(op.operands[0], op.operands[1:])
+    if op.name == "index_put":
+        receiver, value, *indices = op.operands
+        copies = not any(each.is_tensor and each.rank != 0 for each in indices)  # `x[1:3] = y` works between devices
+        stays = (value,) if is_on_cpu(value) and not copies else ()
+        return _indexed(receiver, tuple(indices)) or _met((receiver,), stays)
+    row = operators().get(op.name)
+    if row is None or row.shape in _KEEPS_APART or row.name in _TAKES_ALONG:
+        return None
+    operands = tuple(each for operand in op.operands for each in _spread(operand))
+    return _met(operands, tuple(each for each in operands if is_on_cpu(each) or _has_to_have_dimensions(op, each)))
+
+
+def _has_to_have_dimensions(op: Op, value: Value) -> bool:
+    """Whether the operator takes a CPU tensor only if it has a dimension."""
+    if value.device is not Device.DEFAULT or not value.is_tensor:
+        return False
+    weight = op.keywords.get("weight")
+    return (
+        op.name in _PRODUCTS
+        or (op.name in _INDEXES and value is op.operands[0])
+        or (op.name in _WEIGHS_CLASSES and value is weight)
+    )
+
+
+def _indexed(receiver: Value, indices: tuple[Value, ...]) -> tuple[Value, Value] | None:
+    """A CPU tensor cannot be indexed by a GPU one; the other way round is fine."""
+    if receiver.device is not Device.DEFAULT or not receiver.is_tensor:
+        return None
+    index = next((each for each in indices if each.rank != 0 and is_on_input(each)), None)
+    return None if index is None else (receiver, index)
+
+
+def _met(operands: tuple[Value, ...], on_cpu: tuple[Value, ...]) -> tuple[Value, Value] | None:
+    stays = next(iter(on_cpu), None)
+    placed = next((each for each in operands if is_on_input(each)), None)
+    return None if stays is None or placed is None else (stays, placed)
+
+
+def _spread(value: Value) -> tuple[Value, ...]:
+    return value.elements if value.kind is Kind.SEQUENCE and isinstance(value.elements, tuple) else (value,)
+
+
+def _made_at(value: Value) -> Value | None:
+    """The factory that a CPU tensor goes back to."""
+    pending, seen = [value], 0
+    while pending and seen < 60:
+        current = pending.pop(0)
+        seen += 1
+        row = operators().get(current.origin.name)
+        if row is not None and row.shape is Shape.FACTORY and current.device is Device.DEFAULT:
+            return current if current.origin.site is not None else None
+        pending.extend(
+            each for operand in current.origin.operands for each in _spread(operand) if each.device is Device.DEFAULT
+        )
+    return None
+
+
+def is_constant(source: Value) -> bool:
+    """Whether a tensor is made at the top of a module, once for all losses."""
+    site = source.origin.site
+    return site is not None and any(contains(constant, site.node) for constant in site.unit.constants.values())
+
+
+def contains(node: cst.CSTNode, sought: cst.CSTNode) -> bool:
+    """Whether a node is, or has beneath it, the one that is sought."""
+    return node is sought or any(contains(child, sought) for child in node.children)

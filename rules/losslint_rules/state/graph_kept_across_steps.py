@@ -1,0 +1,145 @@
+"""a tensor with its graph is kept from one step to the next
+
+`self.center = 0.9 * self.center + 0.1 * features.mean(0)` keeps the graph of this step in the module. Where the next step's
+loss is computed from it, `backward()` runs into the first graph again and fails: "Trying to backward through the graph a second
+time". Where it is only a running total, nothing fails, and the chain of graphs grows until memory runs out.
+
+An error is a kept tensor that the returned loss of the next call is computed from; a warning one that grows with every call, or
+with every turn of a training loop (`running += loss`). Silent are `.detach()`, `.item()` and `no_grad`, values that are replaced
+without having been read, and totals that another method resets.
+
+## Bad
+
+```python
+import torch
+
+class CentreLoss(torch.nn.Module):
+    def __init__(self, features=8):
+        super().__init__()
+        self.register_buffer("centre", torch.zeros(features))
+
+    def forward(self, features):
+        self.centre = 0.9 * self.centre + 0.1 * features.mean(dim=0)
+        return ((features - self.centre) ** 2).mean()
+```
+
+## Good
+
+```python
+import torch
+
+class CentreLoss(torch.nn.Module):
+    def __init__(self, features=8):
+        super().__init__()
+        self.register_buffer("centre", torch.zeros(features))
+
+    def forward(self, features):
+        self.centre = 0.9 * self.centre + 0.1 * features.mean(dim=0).detach()
+        return ((features - self.centre) ** 2).mean()
+```
+
+No fix is offered: the part to detach is a choice. A run confirms it by the second of two steps on one instance.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import libcst as cst
+
+from losslint.diagnostic import Severity
+from losslint.rule import Finding, Rule, Step
+from losslint.semantics.graph import Graph, Op
+from losslint.semantics.spelling import excerpt
+from losslint.semantics.stored_attributes import methods_of, stores
+from losslint.semantics.values import Gradient
+from losslint_rules.state.kept_graphs import Kept, kept_graphs
+
+RULE = Rule(code="LL604", name="graph-kept-across-steps", severity=Severity.WARNING, confirmed_by=("second_step",))
+
+
+@RULE.on_graph
+def in_source(graph: Graph) -> Iterator[Finding]:
+    """Report attributes that keep a graph which the next call meets, or which grows with every call."""
+    for kept in kept_graphs(graph):
+        if kept.value.origin.site is not None and (kept.is_read or (kept.grows and not _is_reset(graph, kept.name))):
+            yield _finding(graph, kept)
+
+
+def _is_reset(graph: Graph, name: str) -> bool:
+    """Whether something else than this call sets the attribute: a `reset()`, or code outside of the class."""
+    instance = graph.instance
+    assert instance is not None
+    mine = {id(graph.function)} | graph.inlined
+    others = [
+        function
+        for base in instance.lineage
+        for function in methods_of(base.unit, base.name)
+        if id(function) not in mine and function.name.value != "__init__"
+    ]
+    outside = re.compile(rf"(?<!self)\.{re.escape(name)}(\.clear\(|\s*=[^=])")
+    stored = any(stored == name for function in others for stored, _ in stores(function))
+    return stored or bool(outside.search(graph.unit.module.code))
+
+
+def _finding(graph: Graph, kept: Kept) -> Finding:
+    site = kept.value.origin.site
+    assert site is not None
+    name = f"self.{kept.name}"
+    if kept.is_read:
+        why = "the loss of the next call is computed from it, and its backward() fails in the graph of this one"
+    else:
+        why = "the chain of graphs grows with every call"
+    return RULE.finding(
+        site,
+        f"`{name}` keeps the graph of `{excerpt(kept.value)}`: {why}; detach what is kept",
+        severity=Severity.ERROR if kept.is_read else Severity.WARNING,
+        evidence=[Step(site, f"this carries a gradient and is kept as `{name}`"), *_reading(graph, name)],
+    )
+
+
+def _reading(graph: Graph, name: str) -> Iterator[Step]:
+    """The operators that compute with what the call before left."""
+    for op in graph.ops:
+        if any(each.origin.name == "attribute" and each.origin.label == name for each in op.operands):
+            yield Step(op.site, f"the next call computes with `{name}` here")
+
+
+@RULE.on_op("add")
+def in_loop(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report `running += loss` in a loop that calls `loss.backward()`."""
+    names = _summed(op)
+    if (
+        names is None
+        or not op.in_loop
+        or op.operands[1].gradient is not Gradient.CARRIES
+        or not op.operands[1].is_tensor
+    ):
+        return
+    total, loss = names
+    loop = op.in_loop[-1]
+    whole = graph.unit.module.code if graph.function is None else graph.unit.code(graph.function)
+    if not _calls_backward(loss, loop.unit.code(loop.node)) or _calls_backward(total, whole):
+        return
+    yield RULE.finding(
+        op.site,
+        f"`{total}` keeps the graph of every `{loss}` that is added to it, long after its backward(); "
+        f"add `{loss}.item()`, or `{loss}.detach()`",
+        evidence=[Step(loop, "this loop adds one graph a turn")],
+    )
+
+
+def _summed(op: Op) -> tuple[str, str] | None:
+    """The names in `total += loss` and `total = total + loss`, a factor behind the loss left out."""
+    node = op.site.node
+    if not isinstance(node, cst.AugAssign) or not isinstance(node.target, cst.Name):
+        return None
+    value = node.value
+    while isinstance(value, cst.BinaryOperation):
+        value = value.left
+    return (node.target.value, value.value) if isinstance(value, cst.Name) else None
+
+
+def _calls_backward(name: str, code: str) -> bool:
+    return re.search(rf"\b{re.escape(name)}\.backward\(", code) is not None
