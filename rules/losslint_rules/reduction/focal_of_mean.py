@@ -51,7 +51,7 @@ from losslint_rules.reduction.loss_operators import (
     how_reduced,
     is_loss_operator,
     reduced_source,
-    unreduced,
+    with_reduction,
 )
 
 RULE = Rule(code="LL310", name="focal-of-mean", severity=Severity.ERROR)
@@ -92,7 +92,7 @@ def _finding(graph: Graph, weight: FocalWeight, source: Value, how: str, is_defa
 def _rewrite(graph: Graph, source: Value) -> Rewrite | None:
     if not is_loss_operator(source) or not _is_reduced_later(graph, source):
         return None
-    replacement: Replacement | None = unreduced(graph, source)
+    replacement: Replacement | None = with_reduction(graph, source, "none")
     if replacement is None:
         return None
     return Rewrite(Applicability.UNSAFE, "keep one loss a sample until it is weighed", (replacement,))

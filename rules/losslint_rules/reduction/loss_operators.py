@@ -42,6 +42,8 @@ def reduced_source(value: Value) -> Value | None:
 
 def how_reduced(value: Value) -> str:
     """What to call the reduction of a proven scalar."""
+    if value.reduction.over == "batch":
+        return "batch mean"
     return "sum" if value.reduction.kind is Reduced.SUM else "mean"
 
 
@@ -61,8 +63,8 @@ def is_given(value: Value | None) -> bool:
     return value is not None and (value.kind is not Kind.NONE or value.is_default)
 
 
-def unreduced(graph: Graph, loss: Value) -> Replacement | None:
-    """The edit that gives a torch loss `reduction="none"`: in its call, or where the member it is was constructed.
+def with_reduction(graph: Graph, loss: Value, reduction: str) -> Replacement | None:
+    """The edit that gives a torch loss another reduction: in its call, or where the member it is was constructed.
 
     None where the call is in another file, sets the reduction by something other than a literal, has comments inside,
     or calls a member that other code calls too.
@@ -84,10 +86,10 @@ def unreduced(graph: Graph, loss: Value) -> Replacement | None:
             return None
         if argument.keyword is not None and argument.keyword.value == "reduction":
             literal = isinstance(argument.value, cst.SimpleString)
-            return Replacement(Site(graph.unit, argument.value), '"none"') if literal else None
+            return Replacement(Site(graph.unit, argument.value), f'"{reduction}"') if literal else None
     inside = text.rstrip().removesuffix(")").rstrip().removesuffix(",")
     separator = ", " if call.args else ""
-    return Replacement(Site(graph.unit, call), f'{inside}{separator}reduction="none")')
+    return Replacement(Site(graph.unit, call), f'{inside}{separator}reduction="{reduction}")')
 
 
 def _construction(graph: Graph, function: cst.BaseExpression) -> cst.Call | None:
