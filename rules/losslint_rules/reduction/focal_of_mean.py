@@ -42,14 +42,15 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Applicability, Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
-from losslint.semantics.graph import Graph, members
+from losslint.semantics.graph import Graph
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.values import Kind, Value
+from losslint.semantics.values import Value
 from losslint_rules.reduction.focal_weights import FocalWeight, focal_weights
 from losslint_rules.reduction.loss_operators import (
     default_reduction,
     how_reduced,
     is_loss_operator,
+    is_reduced_later,
     reduced_source,
     with_reduction,
 )
@@ -90,29 +91,9 @@ def _finding(graph: Graph, weight: FocalWeight, source: Value, how: str, is_defa
 
 
 def _rewrite(graph: Graph, source: Value) -> Rewrite | None:
-    if not is_loss_operator(source) or not _is_reduced_later(graph, source):
+    if not is_loss_operator(source) or not is_reduced_later(graph, source):
         return None
     replacement: Replacement | None = with_reduction(graph, source, "none")
     if replacement is None:
         return None
     return Rewrite(Applicability.UNSAFE, "keep one loss a sample until it is weighed", (replacement,))
-
-
-def _is_reduced_later(graph: Graph, source: Value) -> bool:
-    """Whether every path from the loss to what is returned goes through a mean or a sum over all elements."""
-    pending = [op.operands[0] for op in graph.returns]
-    seen: set[int] = set()
-    while pending:
-        current = pending.pop()
-        if current.key == source.key:
-            return False
-        if current.key in seen or _reduces_all(current):
-            continue
-        seen.add(current.key)
-        pending.extend(members(current))
-    return bool(seen) or bool(graph.returns)
-
-
-def _reduces_all(value: Value) -> bool:
-    dim = value.origin.keywords.get("dim")
-    return value.origin.name in ("mean", "sum") and (dim is None or dim.kind is Kind.NONE)

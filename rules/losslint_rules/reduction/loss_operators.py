@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from losslint.rule import Replacement
-from losslint.semantics.graph import Graph
+from losslint.semantics.graph import Graph, members
 from losslint.semantics.operators import Shape, operators
 from losslint.semantics.values import Gradient, Kind, Reduced, Site, Value
 
@@ -61,6 +61,27 @@ def default_reduction(value: Value) -> str | None:
 def is_given(value: Value | None) -> bool:
     """Whether an argument is given, or may be given by whoever configures the loss."""
     return value is not None and (value.kind is not Kind.NONE or value.is_default)
+
+
+def is_reduced_later(graph: Graph, source: Value) -> bool:
+    """Whether every path from the loss to what is returned goes through a mean or a sum over all elements."""
+    pending = [op.operands[0] for op in graph.returns]
+    seen: set[int] = set()
+    while pending:
+        current = pending.pop()
+        if current.key == source.key:
+            return False
+        if current.key in seen or reduces_all(current):
+            continue
+        seen.add(current.key)
+        pending.extend(members(current))
+    return bool(seen) or bool(graph.returns)
+
+
+def reduces_all(value: Value) -> bool:
+    """Whether a value is a mean or a sum over all elements of its operand."""
+    dim = value.origin.keywords.get("dim")
+    return value.origin.name in ("mean", "sum") and (dim is None or dim.kind is Kind.NONE)
 
 
 def with_reduction(graph: Graph, loss: Value, reduction: str) -> Replacement | None:
