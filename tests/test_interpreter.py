@@ -460,3 +460,12 @@ def test_a_comprehension_that_keeps_all_has_the_elements_it_goes_over() -> None:
     total, some = value.elements
     assert [each.origin.name for each in total.origin.operands] == ["l1_loss", "mse_loss"]
     assert some.elements is None
+
+
+def test_a_ratio_of_two_sums_is_neither_a_sum_nor_a_mean() -> None:
+    text = """
+    def loss(pred: Tensor, target: Tensor):
+        return (pred * target).sum() / pred.sum(), pred / pred.sum(), pred.sum() / 2
+    """
+    (value,) = returned(text)
+    assert [each.reduction.kind for each in value.elements] == [Reduced.UNKNOWN, Reduced.NONE, Reduced.SUM]
