@@ -63,11 +63,11 @@ def excludes(value: Value, op: Op, keeps: bool = True) -> str | None:
     if mask.origin.name in _COMBINES:
         return next((why for each in mask.origin.operands if (why := excludes(each, op, keeps)) is not None), None)
     if comparison_of(mask) and _ends_sequences(mask):
-        return "leaves out what is behind the end of each sequence"
+        return "this mask leaves out what is behind the end of each sequence"
     if value.gradient not in (Gradient.NEUTRAL, Gradient.CUT):
         return None  # a comparison of predictions is a margin or a hard negative
     if mask.origin.name == ("isfinite" if keeps else "isnan"):
-        return "leaves out values that are missing"
+        return "this mask leaves out values that are missing"
     if comparison_of(mask):
         return _by_comparison(mask, keeps) or _by_name(value, mask, op)
     if mask.origin.name == "parameter" and _EXCLUDES & set(words(mask.origin.label)):
@@ -86,7 +86,7 @@ def _by_comparison(mask: Value, keeps: bool) -> str | None:
     for one, other in ((left, right), (right, left)):
         drops = comparison_of(mask) == ("ne" if keeps else "eq")
         if drops and _is_sentinel(other) and one.gradient is Gradient.NEUTRAL:
-            return "leaves out what is ignored"
+            return "this mask leaves out what is ignored"
     return None
 
 
