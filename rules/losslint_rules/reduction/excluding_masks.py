@@ -85,12 +85,13 @@ def _by_comparison(mask: Value, keeps: bool) -> str | None:
     left, right = mask.origin.operands
     for one, other in ((left, right), (right, left)):
         drops = comparison_of(mask) == ("ne" if keeps else "eq")
-        if drops and _is_sentinel(other) and one.gradient is Gradient.NEUTRAL:
+        if drops and is_sentinel(other) and one.gradient is Gradient.NEUTRAL:
             return "this mask leaves out what is ignored"
     return None
 
 
-def _is_sentinel(value: Value) -> bool:
+def is_sentinel(value: Value) -> bool:
+    """A number that marks what does not count: a usual one, or a setting so named."""
     if value.has_constant and not value.is_default:
         return value.constant in _SENTINELS
     return value.role is Role.CONFIG and bool(_EXCLUDES & set(words(value.origin.label)))

@@ -34,15 +34,17 @@ def zeroed_elements(op: Op) -> Iterator[Zeroed]:
             yield Zeroed(mask, why, partial(_has_root, _root(mask)))
     for factor in product_factors(op.operands[0]) if op.name == "mean" else ():
         loss = _without_views(factor)
-        if loss.origin.name in _IGNORING and _ignores(loss) and loss.reduction.kind is Reduced.NONE:
+        if ignored_by(loss) is not None and loss.reduction.kind is Reduced.NONE:
             target = bare_mask(loss.origin.operands[1])
             yield Zeroed(loss, "this is 0 for targets that are ignored", partial(_compares, target))
 
 
-def _ignores(loss: Value) -> bool:
-    """Whether a cross entropy is told what to ignore: -100 is what torch ignores by itself."""
+def ignored_by(loss: Value) -> Value | None:
+    """The index that a cross entropy is told to ignore; None for -100, which torch ignores by itself."""
+    if loss.origin.name not in _IGNORING:
+        return None
     index = loss.origin.keywords.get("ignore_index")
-    return index is not None and is_given(index) and (index.is_default or index.constant != -100)
+    return index if index is not None and is_given(index) and (index.is_default or index.constant != -100) else None
 
 
 def _masks(op: Op) -> Iterator[tuple[Value, bool]]:
