@@ -39,10 +39,10 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Applicability, Severity
 from losslint.rule import Finding, Rewrite, Rule, Step, with_calls
-from losslint.semantics.graph import Graph, Op, ancestors
-from losslint.semantics.loss_names import words
+from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.values import Kind, Reduced, Value
+from losslint.semantics.values import Reduced
+from losslint_rules.reduction.class_counts import is_scaled_back
 from losslint_rules.reduction.loss_operators import with_reduction
 
 RULE = Rule(code="LL315", name="kl-div-mean", severity=Severity.WARNING)
@@ -51,7 +51,7 @@ RULE = Rule(code="LL315", name="kl-div-mean", severity=Severity.WARNING)
 @RULE.on_op("kl_div")
 def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report a divergence that is proven to be a mean over all elements."""
-    if op.value.reduction.kind is not Reduced.MEAN or not graph.matters(op.value) or _is_scaled_back(graph, op.value):
+    if op.value.reduction.kind is not Reduced.MEAN or not graph.matters(op.value) or is_scaled_back(graph, op.value):
         return
     said = op.keywords.get("reduction")
     how = 'reduction="mean"' if said is not None else 'the default reduction "mean"'
@@ -65,25 +65,3 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         if replacement is None
         else Rewrite(Applicability.UNSAFE, "divide by the batch size alone", (replacement,)),
     )
-
-
-def _is_scaled_back(graph: Graph, mean: Value) -> bool:
-    """Whether the mean is multiplied by a size, or divided by one over it, before it is returned."""
-    for op in graph.named("mul"):
-        if len(op.operands) == 2:
-            for value, factor in (op.operands, op.operands[::-1]):
-                if _is_size(factor) and any(each.key == mean.key for each in ancestors([value])):
-                    return True
-    return False
-
-
-def _is_size(value: Value) -> bool:
-    """A size of a tensor, or a setting named as a number of classes."""
-    return any(
-        each.origin.name in _SIZES or (each.kind is Kind.NUMBER and bool(_CLASSES & set(words(each.origin.label))))
-        for each in ancestors([value])
-    )
-
-
-_SIZES = frozenset({"size", "shape", "numel", "len"})
-_CLASSES = frozenset({"class", "classes", "vocab", "bins"})

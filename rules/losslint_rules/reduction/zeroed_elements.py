@@ -33,7 +33,7 @@ def zeroed_elements(op: Op) -> Iterator[Zeroed]:
         if why is not None:
             yield Zeroed(mask, why, partial(_has_root, _root(mask)))
     for factor in product_factors(op.operands[0]) if op.name == "mean" else ():
-        loss = _without_views(factor)
+        loss = without_views(factor)
         if ignored_by(loss) is not None and loss.reduction.kind is Reduced.NONE:
             target = bare_mask(loss.origin.operands[1])
             yield Zeroed(loss, "this is 0 for targets that are ignored", partial(_compares, target))
@@ -53,7 +53,7 @@ def _masks(op: Op) -> Iterator[tuple[Value, bool]]:
         if "weight" in op.keywords:
             yield op.keywords["weight"], True
         return
-    value = _without_views(op.operands[0])
+    value = without_views(op.operands[0])
     operands = value.origin.operands
     if value.rank == 0 or not reduces_all(op.value):
         return
@@ -70,7 +70,8 @@ def _masks(op: Op) -> Iterator[tuple[Value, bool]]:
                 yield mask, True
 
 
-def _without_views(value: Value) -> Value:
+def without_views(value: Value) -> Value:
+    """A value without casts and views."""
     current = value
     while current.origin.name in _VIEWS and current.origin.operands:
         current = current.origin.operands[0]
