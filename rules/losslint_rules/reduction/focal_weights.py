@@ -40,13 +40,16 @@ def focal_weights(graph: Graph) -> Iterator[FocalWeight]:
                 yield FocalWeight(op, factor, probability, entropy)
 
 
-def product_factors(value: Value) -> Iterator[Value]:
+def product_factors(value: Value, limit: int = 64) -> Iterator[Value]:
     """The factors of a product, through signs: `-(a * b) * c` has a, b and c."""
-    if value.origin.name in ("mul", "neg") and value.origin.operands:
-        for operand in value.origin.operands:
-            yield from product_factors(operand)
-    else:
-        yield value
+    pending, seen = [value], 0
+    while pending and seen < limit:
+        current = pending.pop()
+        seen += 1
+        if current.origin.name in ("mul", "neg") and current.origin.operands:
+            pending.extend(reversed(current.origin.operands))
+        else:
+            yield current
 
 
 def _weighing_probability(factor: Value) -> Value | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.values import Gradient, Kind, Role, Value
+from losslint_rules.reduction.focal_weights import product_factors
 
 _GUARDS = frozenset({"clamp", "clamp_min", "maximum", "float", "double", "to"})
 
@@ -40,23 +41,15 @@ def _factors(value: Value) -> Iterator[tuple[str, Value]]:
 
     A factor that was summed or averaged comes with the name of that reduction.
     """
-    name, operands = value.origin.name, value.origin.operands
-    if name == "neg":
-        yield from _factors(operands[0])
-    elif name == "mul":
-        for operand in operands:
-            yield from _factors(operand)
-    elif name in ("sum", "mean") and operands and _is_over_all(value):
-        inside = [factor for _, factor in _factors(operands[0])]
-        outside = [factor for factor in inside if factor.is_scalar]
-        rest = [factor for factor in inside if not factor.is_scalar]
-        yield from (("", factor) for factor in outside)
-        if len(rest) == 1:
-            yield name, rest[0]
-        elif rest:
-            yield "", value
-    else:
-        yield "", value
+    for factor in product_factors(value):
+        name, operands = factor.origin.name, factor.origin.operands
+        if name not in ("sum", "mean") or not operands or not _is_over_all(factor):
+            yield "", factor
+            continue
+        inside = list(product_factors(operands[0]))
+        rest = [each for each in inside if not each.is_scalar]
+        yield from (("", each) for each in inside if each.is_scalar)
+        yield (name, rest[0]) if len(rest) == 1 else ("", factor)
 
 
 def _is_over_all(value: Value) -> bool:
