@@ -448,3 +448,24 @@ def test_other_products_are_not_bounded(product: str) -> None:
 def test_absolute_values_keep_the_bound() -> None:
     (value,) = returned("def loss(x: Tensor):\n    return x.clamp(-3, 2).abs()\n")
     assert (value.interval.low, value.interval.high) == (0.0, 3.0)
+
+
+def test_a_comprehension_that_keeps_all_has_the_elements_it_goes_over() -> None:
+    text = """
+    def loss(pred, target):
+        losses = {"a": F.l1_loss(pred, target), "b": F.mse_loss(pred, target)}
+        return sum(each for each in losses.values()), [each for each in losses.values() if each > 0]
+    """
+    (value,) = returned(text)
+    total, some = value.elements
+    assert [each.origin.name for each in total.origin.operands] == ["l1_loss", "mse_loss"]
+    assert some.elements is None
+
+
+def test_a_ratio_of_two_sums_is_neither_a_sum_nor_a_mean() -> None:
+    text = """
+    def loss(pred: Tensor, target: Tensor):
+        return (pred * target).sum() / pred.sum(), pred / pred.sum(), pred.sum() / 2
+    """
+    (value,) = returned(text)
+    assert [each.reduction.kind for each in value.elements] == [Reduced.UNKNOWN, Reduced.NONE, Reduced.SUM]

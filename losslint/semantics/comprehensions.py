@@ -42,7 +42,19 @@ def comprehension(frame: Frame, node: cst.ListComp | cst.GeneratorExp | cst.SetC
         kind=Kind.SEQUENCE,
         origin=Origin("comprehension", (element,), site=frame.site(node)),
         gradient=element.gradient,
+        elements=iterated.elements if _keeps_all(node) and isinstance(iterated.elements, tuple) else None,
     )
+
+
+def _keeps_all(node: cst.ListComp | cst.GeneratorExp | cst.SetComp) -> bool:
+    """`[x for x in xs]` has the elements of xs."""
+    loops = node.for_in
+    if isinstance(node, cst.SetComp) or loops.ifs or loops.inner_for_in is not None:
+        return False
+    match node.elt, loops.target:
+        case cst.Name(value=element), cst.Name(value=target):
+            return element == target
+    return False
 
 
 def record_loop(frame: Frame, tensors: tuple[Value, ...], node: cst.CSTNode, state: State, detail: str) -> None:

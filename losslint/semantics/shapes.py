@@ -29,6 +29,8 @@ def shape_facts(operator: Operator, arguments: Mapping[str, Value], positional: 
     match operator.shape:
         case Shape.POINTWISE if operator.name == "div" and _is_size(operands[-1]):
             return ShapeFacts(broadcast(operands).rank)  # a sum over a batch size is neither sum nor mean
+        case Shape.POINTWISE if operator.name == "div" and all(_is_reduced(each) for each in operands[:2]):
+            return ShapeFacts(broadcast(operands).rank)  # nor is a ratio of two sums
         case Shape.POINTWISE:
             return broadcast(pointwise_operands(operator, arguments))
         case Shape.SOFTMAX_LIKE | Shape.CAST:
@@ -56,6 +58,10 @@ def shape_facts(operator: Operator, arguments: Mapping[str, Value], positional: 
 
 def _is_size(divisor: Value) -> bool:
     return divisor.kind is Kind.NUMBER and not divisor.has_constant
+
+
+def _is_reduced(value: Value) -> bool:
+    return value.is_tensor and value.rank == 0 and value.reduction.kind in (Reduced.MEAN, Reduced.SUM)
 
 
 def pointwise_operands(operator: Operator, arguments: Mapping[str, Value]) -> list[Value]:

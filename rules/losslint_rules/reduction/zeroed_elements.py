@@ -1,0 +1,141 @@
+"""Elements that are set to zero because they do not count, before a mean is taken over all elements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.values import Gradient, Kind, Reduced, Value
+from losslint_rules.reduction.excluding_masks import bare_mask, comparison_of, excludes
+from losslint_rules.reduction.focal_weights import product_factors
+from losslint_rules.reduction.loss_operators import is_given, reduces_all
+
+WEIGHED = ("binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss", "l1_loss", "smooth_l1_loss")
+_IGNORING = ("cross_entropy_loss", "nll_loss")
+_VIEWS = frozenset("view reshape flatten squeeze contiguous float to".split())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Zeroed:
+    """Elements set to zero before a mean: by what, why that says what counts, and which values are the same mask."""
+
+    by: Value
+    why: str
+    is_same: Callable[[Value], bool]
+
+
+def zeroed_elements(op: Op) -> Iterator[Zeroed]:
+    """What sets elements to zero in what is averaged."""
+    for mask, keeps in _masks(op):
+        why = excludes(mask, op, keeps)
+        if why is not None:
+            yield Zeroed(mask, why, partial(_has_root, _root(mask)))
+    for factor in product_factors(op.operands[0]) if op.name == "mean" else ():
+        loss = without_views(factor)
+        if ignored_by(loss) is not None and loss.reduction.kind is Reduced.NONE:
+            target = bare_mask(loss.origin.operands[1])
+            yield Zeroed(loss, "this is 0 for targets that are ignored", partial(_compares, target))
+
+
+def ignored_by(loss: Value) -> Value | None:
+    """The index that a cross entropy is told to ignore; None for -100, which torch ignores by itself."""
+    if loss.origin.name not in _IGNORING:
+        return None
+    index = loss.origin.keywords.get("ignore_index")
+    return index if index is not None and is_given(index) and (index.is_default or index.constant != -100) else None
+
+
+def _masks(op: Op) -> Iterator[tuple[Value, bool]]:
+    """The masks that set elements of what is averaged to zero, and whether they are true for what is kept."""
+    if op.name in WEIGHED:
+        if "weight" in op.keywords:
+            yield op.keywords["weight"], True
+        return
+    value = without_views(op.operands[0])
+    operands = value.origin.operands
+    if value.rank == 0 or not reduces_all(op.value):
+        return
+    if value.origin.name == "masked_fill" and len(operands) == 3 and _is_zero(operands[2]):
+        yield operands[1], False
+    elif value.origin.name == "where" and len(operands) == 3 and any(_is_zero(each) for each in operands[1:]):
+        yield operands[0], _is_zero(operands[2])
+    elif value.origin.name == "index_put" and len(operands) == 3 and _is_zero(operands[1]):
+        yield operands[2], False
+    else:
+        factors = tuple(product_factors(value))
+        for mask in factors:
+            if any(each.gradient is Gradient.CARRIES and each.rank != 0 for each in factors if each is not mask):
+                yield mask, True
+
+
+def without_views(value: Value) -> Value:
+    """A value without casts and views."""
+    current = value
+    while current.origin.name in _VIEWS and current.origin.operands:
+        current = current.origin.operands[0]
+    return current
+
+
+def _is_zero(value: Value) -> bool:
+    if value.has_constant and value.constant == 0:
+        return True
+    return value.kind is Kind.TENSOR and value.interval.low == value.interval.high == 0
+
+
+def _compares(target: Value, value: Value) -> bool:
+    """Whether a value is a comparison of a target, as `target != ignore_index` is."""
+    mask = bare_mask(value)
+    return bool(comparison_of(mask)) and any(bare_mask(each).key == target.key for each in mask.origin.operands)
+
+
+def is_accounted_for(graph: Graph, op: Op, zeroed: Zeroed) -> bool:
+    """Whether the mask does more: its count divides somewhere, or what it leaves out is chosen elsewhere."""
+    for other in graph.named("div"):
+        if len(other.operands) == 2 and _is_count(other.operands[1], zeroed):
+            return True
+    for other in graph.named("mul"):
+        scaled = [each for each in other.operands if any(value.key == op.value.key for value in ancestors([each]))]
+        rest = [each for each in other.operands if each not in scaled]
+        if scaled and any(map(zeroed.is_same, ancestors(rest))):
+            return True
+        if any(_is_complement(each, zeroed) for each in other.operands):
+            return True
+    return False
+
+
+def _root(mask: Value) -> int:
+    """The key of a mask without casts and negations."""
+    current = bare_mask(mask)
+    while current.origin.name in ("bitwise_not", "logical_not"):
+        current = bare_mask(current.origin.operands[0])
+    return current.key
+
+
+def _has_root(root: int, mask: Value) -> bool:
+    return _root(mask) == root
+
+
+def _is_count(value: Value, zeroed: Zeroed) -> bool:
+    """Whether a divisor is a number of elements that a mask leaves, guarded or scaled."""
+    pending, seen = [value], set[int]()
+    while pending:
+        current = pending.pop()
+        if zeroed.is_same(current):
+            return True
+        if current.key not in seen and current.origin.name in _COUNTING:
+            seen.add(current.key)
+            pending.extend(current.origin.operands)
+    return False
+
+
+_COUNTING = frozenset(
+    "sum mean count_nonzero item clamp clamp_min maximum max add sub mul div float int to expand_as phi all_reduce".split()
+)
+
+
+def _is_complement(factor: Value, zeroed: Zeroed) -> bool:
+    """`1 - mask` as a factor: what the mask leaves out makes another term."""
+    found = bare_mask(factor)
+    return found.origin.name in ("sub", "rsub") and any(map(zeroed.is_same, found.origin.operands))
