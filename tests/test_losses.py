@@ -926,3 +926,35 @@ def test_one_loss_a_symbol_in_source_order(tmp_path: Path) -> None:
 
 def test_an_empty_file(tmp_path: Path) -> None:
     assert find_losses(ast.parse(""), tmp_path / "a.py", Project((tmp_path,))) == ()
+
+
+JUDGES = """
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class MaskedCrossEntropy(nn.Module):
+    def forward(self, {parameters}):
+        {body}
+
+
+# a loss is mentioned
+"""
+
+
+@pytest.mark.parametrize(
+    ("parameters", "body", "is_loss"),
+    [
+        ("logits, labels, mask=None", "return F.cross_entropy(logits, labels)", True),
+        ("logits, labels", "total = F.kl_div(logits, labels)\n        return total / len(labels)", True),
+        ("logits, labels", "return logits - labels", False),
+        ("inputs, labels=None", "return F.cross_entropy(self.net(inputs), labels)", False),
+        ("inputs, labels", "logits = self.net(inputs)\n        return logits, F.cross_entropy(logits, labels)", False),
+        ("query, key", "return F.mse_loss(query, key)", False),
+    ],
+)
+def test_a_module_that_judges_against_a_target_is_a_loss(
+    tmp_path: Path, parameters: str, body: str, is_loss: bool
+) -> None:
+    text = JUDGES.format(parameters=parameters, body=body)
+    assert ("MaskedCrossEntropy" in found(tmp_path, text)) is is_loss

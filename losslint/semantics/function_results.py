@@ -131,6 +131,17 @@ class FunctionResult:
         return max(works, default=Work.NOTHING) if not self._is_numpy else Work.NOTHING
 
     @cached_property
+    def uses_torch_loss(self) -> bool:
+        """Whether what is returned is made by a loss function of torch: F.cross_entropy, F.kl_div..."""
+        calls = (each for each in self._reached(self.values, True) if isinstance(each, ast.Call))
+        return any(self._is_torch_loss(dotted_name(call.func)) for call in calls)
+
+    def _is_torch_loss(self, name: str | None) -> bool:
+        last = (name or "").rpartition(".")[2]
+        is_named = last.endswith(("_loss", "cross_entropy", "cross_entropy_with_logits")) or last == "kl_div"
+        return is_named and self._is_torch(name)
+
+    @cached_property
     def returns_its_loss(self) -> bool:
         """Whether it returns what it computes under a name such as `loss`."""
         for node in self._reached(self.values, through_calls=True):

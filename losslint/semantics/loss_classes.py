@@ -14,7 +14,9 @@ from losslint.semantics.loss_names import is_loss_value, is_well_known, names_a_
 from losslint.semantics.metric_paths import is_about_metrics
 from losslint.semantics.outline import Function, decorators, parameters
 from losslint.semantics.project import Definition, Project
+from losslint.semantics.roles import role_by_name
 from losslint.semantics.tree_walk import own_nodes
+from losslint.semantics.values import Role
 
 _CALLED = ("forward", "__call__")
 _MODULE = re.compile(
@@ -130,6 +132,8 @@ class ClassReader:
             yield "an nn.Module whose docstring says that it is a loss"
         elif home is not None:
             yield f"an nn.Module that {home} exports"
+        elif self._judges_by_torch(path, cls):
+            yield "an nn.Module that returns what a loss function of torch makes of its target"
         elif is_well_known(cls.name) and self._compares(path, cls) and not is_about_metrics(path):
             yield f"{cls.name} is a well-known objective"
 
@@ -141,6 +145,19 @@ class ClassReader:
                 is_called = any(name in self._methods(path, cls) for name in _CALLED)
                 return folder.name if cls.name in offered.imports and is_called else None
         return None
+
+    def _judges_by_torch(self, path: Path, cls: ast.ClassDef) -> bool:
+        """Whether `forward` must be given a target, and returns a loss that torch computes from it alone."""
+        found = self._methods(path, cls).get("forward")
+        if found is None:
+            return False
+        where, method = found
+        arguments = method.args
+        required = arguments.args[1 : len(arguments.args) - len(arguments.defaults)]
+        judges = len(required) > 1 and any(role_by_name(each.arg) is Role.TARGET for each in required)
+        result = self.result(where, method)
+        is_single = all(not isinstance(value, ast.Tuple | ast.Dict) for value in result.values)
+        return judges and is_single and result.uses_torch_loss
 
     def _compares(self, path: Path, cls: ast.ClassDef) -> bool:
         found = [each for name in _CALLED if (each := self._methods(path, cls).get(name)) is not None]
