@@ -47,6 +47,8 @@ class ContrastiveLoss(nn.Module):
 
 Learn the logarithm of the scale, clamp it, and multiply: `logits * log_scale.clamp(max=4.6).exp()`. No fix is offered: what
 is learned, and what a checkpoint holds, changes.
+
+A run confirms it only where the temperature starts at 0: what training makes of it, no single run shows.
 """
 
 from __future__ import annotations
@@ -60,7 +62,9 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Value
 from losslint_rules.numerics.raw_parameters import raw_parameter
 
-RULE = Rule(code="LL226", name="learned-temperature", severity=Severity.WARNING, preview=True)
+RULE = Rule(
+    code="LL226", name="learned-temperature", severity=Severity.WARNING, preview=True, confirmed_by=("forward",)
+)
 
 _SHARPENED = (
     "softmax",

@@ -31,7 +31,7 @@ import torch.nn.functional as F
 def missing_labels_loss(pred, target):
     known = ~torch.isnan(target)
     loss = F.mse_loss(pred, torch.where(known, target, 0.0), reduction="none")
-    return (loss * known).mean()
+    return (loss * known).sum() / known.sum().clamp(min=1)
 ```
 
 ## Use instead

@@ -35,6 +35,8 @@ def whitening_loss(features):
 
 Add a multiple of the identity that is small against the variances you expect, or shrink towards it. No fix is offered: how
 much, only you know.
+
+A run confirms it with collapsed features or a small batch.
 """
 
 from __future__ import annotations

@@ -44,6 +44,8 @@ class UncertaintyLoss(nn.Module):
 
 Learn the logarithm, `s = log(sigma ** 2)`, and write `exp(-s) * loss + s`: it is finite for every s. Or pass the parameter
 through `F.softplus`. No fix is offered: what is learned, and what a checkpoint holds, changes.
+
+A run confirms it only where the parameter starts at or below 0: what training makes of it, no single run shows.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint_rules.numerics.raw_parameters import raw_parameter
 
-RULE = Rule(code="LL227", name="unconstrained-parameter", severity=Severity.WARNING)
+RULE = Rule(code="LL227", name="unconstrained-parameter", severity=Severity.WARNING, confirmed_by=("forward",))
 
 
 @RULE.on_op("log", "log2", "log10", "sqrt", "rsqrt")
