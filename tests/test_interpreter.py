@@ -469,3 +469,8 @@ def test_a_ratio_of_two_sums_is_neither_a_sum_nor_a_mean() -> None:
     """
     (value,) = returned(text)
     assert [each.reduction.kind for each in value.elements] == [Reduced.UNKNOWN, Reduced.NONE, Reduced.SUM]
+
+
+def test_a_reduction_may_hide_in_keyword_arguments() -> None:
+    (value,) = returned("def loss(pred, target, **options):\n    return F.mse_loss(pred, target, **options)\n")
+    assert value.rank is None and value.reduction.kind is Reduced.UNKNOWN

@@ -177,7 +177,7 @@ def _loss(arguments: Mapping[str, Value], first: Value | None) -> ShapeFacts:
     reduction = arguments.get("reduction")
     how = "mean" if reduction is None else reduction.constant
     legacy = [arguments[name] for name in ("reduce", "size_average") if name in arguments]
-    if any(value.kind is not Kind.NONE for value in legacy):
+    if any(value.kind is not Kind.NONE for value in legacy) or "**" in arguments:
         return ShapeFacts()
     if how == "mean":
         return ShapeFacts(0, MEAN)
