@@ -94,6 +94,11 @@ def is_sentinel(value: Value) -> bool:
     """A number that marks what does not count: a usual one, or a setting so named."""
     if value.has_constant and not value.is_default:
         return value.constant in _SENTINELS
+    return is_ignore_setting(value)
+
+
+def is_ignore_setting(value: Value) -> bool:
+    """A setting that is named as what is ignored, padding or void."""
     return value.role is Role.CONFIG and bool(_EXCLUDES & set(words(value.origin.label)))
 
 

@@ -41,8 +41,8 @@ from losslint.rule import Finding, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
+from losslint_rules.excluding_masks import bare_mask
 from losslint_rules.reduction.class_counts import is_scaled_back
-from losslint_rules.reduction.excluding_masks import bare_mask
 from losslint_rules.reduction.focal_weights import product_factors
 from losslint_rules.reduction.log_probabilities import is_log_probability
 from losslint_rules.reduction.loss_operators import reduces_all

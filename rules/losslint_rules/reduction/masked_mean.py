@@ -45,7 +45,7 @@ from losslint.rule import Finding, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Reduced
-from losslint_rules.reduction.excluding_masks import bare_mask
+from losslint_rules.excluding_masks import bare_mask
 from losslint_rules.reduction.zeroed_elements import WEIGHED, Zeroed, is_accounted_for, zeroed_elements
 
 RULE = Rule(code="LL313", name="masked-mean", severity=Severity.WARNING)

@@ -8,7 +8,7 @@ from functools import partial
 
 from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.values import Gradient, Kind, Reduced, Value
-from losslint_rules.reduction.excluding_masks import bare_mask, comparison_of, excludes
+from losslint_rules.excluding_masks import bare_mask, comparison_of, excludes
 from losslint_rules.reduction.focal_weights import product_factors
 from losslint_rules.reduction.loss_operators import is_given, reduces_all
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 def masked_loss(pred: Tensor, target: Tensor):
     ignored = target < 0
-    return ((pred - target).abs() * ~ignored).mean()
+    return ((pred - target).abs() * ~ignored).sum() / (~ignored).sum().clamp(min=1)
 ```
 
 `1 - mask.float()` where numbers are wanted. The fix writes `~mask`. It is unsafe, because what it replaces gives no

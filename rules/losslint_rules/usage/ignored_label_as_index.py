@@ -4,6 +4,9 @@ The loss leaves out the labels that equal `ignore_index`; `gather`, `one_hot`, `
 the usual -100 or 255 they raise "index out of bounds", on a GPU as a device-side assert that takes the process with
 it; with -1 `gather`, `one_hot` and `scatter` raise.
 
+That labels are ignored shows in the `ignore_index` of a cross entropy, or in a comparison of the labels with a setting
+so named.
+
 An ignore_index of 0 or another valid class is not reported, nor are labels that were clamped, masked or selected
 first.
 
@@ -25,9 +28,10 @@ import torch.nn.functional as F
 
 def focal_loss(logits, labels, ignore_index=-100):
     ce = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction="none")
-    safe = labels.masked_fill(labels == ignore_index, 0)
+    kept = labels != ignore_index
+    safe = labels.masked_fill(~kept, 0)
     pt = logits.softmax(1).gather(1, safe.unsqueeze(1)).squeeze(1)
-    return ((1 - pt) ** 2 * ce).mean()
+    return ((1 - pt) ** 2 * ce).sum() / kept.sum().clamp(min=1)
 ```
 
 Here, `pt = torch.exp(-ce)` needs no index at all. No fix is offered: what an ignored position should take is a
@@ -39,6 +43,7 @@ A run confirms it by the error for a batch with an ignored label.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import libcst as cst
 
@@ -47,6 +52,7 @@ from losslint.rule import Finding, Rule, Step, with_calls
 from losslint.semantics.graph import Condition, Graph, Op, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
+from losslint_rules.excluding_masks import comparison_of, is_ignore_setting
 from losslint_rules.usage.arguments import argument
 from losslint_rules.usage.meanings import VIEWS
 
@@ -64,30 +70,72 @@ _SAME = VIEWS | {"long", "int", "data"}
 _BEYOND_CLASSES = 100
 
 
-@RULE.on_op("cross_entropy_loss", "nll_loss")
-def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
-    """Report an index made of the labels this loss partly ignores."""
-    ignored, target = argument(op, "ignore_index"), argument(op, "target")
-    if ignored is None or target is None or not isinstance(ignored.constant, int) or isinstance(ignored.constant, bool):
-        return
-    number = ignored.constant
-    if 0 <= number < _BEYOND_CLASSES:
-        return
-    labels = _labels(target)
-    if not _are_raw(labels):
-        return
+@dataclass(frozen=True, slots=True, eq=False)
+class Ignored:
+    """Labels of which some are ignored: the setting or number that says which, and the operator where that shows."""
+
+    labels: Value
+    index: Value
+    op: Op
+
+
+@RULE.on_graph
+def in_source(graph: Graph) -> Iterator[Finding]:
+    """Report an index made of labels that the loss partly ignores."""
+    for ignored in (*_by_torch(graph), *_by_comparison(graph)):
+        number = ignored.index.constant
+        if not isinstance(number, int) or isinstance(number, bool) or 0 <= number < _BEYOND_CLASSES:
+            continue
+        if _are_raw(ignored.labels):
+            yield from _indices(graph, ignored, number)
+
+
+@RULE.on_op("eq", "ne")
+def one_hot_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report one-hot labels that are compared with an ignore index, which they no longer hold."""
+    for one, other in (op.operands, op.operands[::-1]) if len(op.operands) == 2 else ():
+        encoded = _labels(one)
+        if encoded.origin.name != "one_hot" or not is_ignore_setting(other) or encoded.origin.site is None:
+            continue
+        if graph.matters(op.value) and _are_raw(_labels(encoded.origin.operands[0])):
+            steps = [Step(op.site, f"too late: one-hot labels are 0 or 1, never `{excerpt(other)}`")]
+            yield RULE.finding(
+                encoded.origin.site,
+                f"`{excerpt(encoded.origin.operands[0])}` may hold `{excerpt(other)}`, which one_hot does not take; replace "
+                "ignored labels first",
+                evidence=with_calls(op, steps),
+            )
+
+
+def _by_torch(graph: Graph) -> Iterator[Ignored]:
+    for op in graph.named("cross_entropy_loss", "nll_loss"):
+        index, target = argument(op, "ignore_index"), argument(op, "target")
+        if index is not None and target is not None:
+            yield Ignored(_labels(target), index, op)
+
+
+def _by_comparison(graph: Graph) -> Iterator[Ignored]:
+    for op in graph.ops:
+        for value in (op.value, *op.operands):
+            if comparison_of(value) in ("eq", "ne"):
+                for one, other in (value.origin.operands, value.origin.operands[::-1]):
+                    if is_ignore_setting(other):
+                        yield Ignored(_labels(one), other, op)
+
+
+def _indices(graph: Graph, ignored: Ignored, number: int) -> Iterator[Finding]:
+    """The operators that use ignored labels as an index where nothing keeps them from it."""
     for other in graph.ops:
         index = _index_of(other, number)
-        if index is None or _labels(index).key != labels.key or not graph.matters(other.value):
+        if index is None or _labels(index).key != ignored.labels.key or not graph.matters(other.value):
             continue
-        if _excluded(op, other, ignored) or other.is_guarded([labels]):
+        if _excluded(ignored.op, other, ignored.index) or other.is_guarded([ignored.labels]):
             continue
-        steps = [Step(op.site, f"labels of {number} are ignored here")]
         yield RULE.finding(
             other.site,
-            f"`{excerpt(labels)}` may hold {number}, which the loss ignores and {_called(other)} does not: the index is "
-            "out of bounds; replace ignored labels first",
-            evidence=with_calls(other, steps),
+            f"`{excerpt(ignored.labels)}` may hold {number}, which the loss ignores and {_called(other)} does not: the index "
+            "is out of bounds; replace ignored labels first",
+            evidence=with_calls(other, [Step(ignored.op.site, f"labels of {number} are ignored here")]),
         )
 
 
@@ -133,6 +181,9 @@ def _is_named(node: cst.Subscript) -> bool:
 
 def _index_of(op: Op, ignored: int) -> Value | None:
     name = _INDEX.get(op.name)
+    classes = op.keywords.get("num_classes")
+    if classes is not None and classes.origin.name == "add":
+        return None  # one class more is room for the ignored
     if name is not None:
         return op.keywords.get(name)
     if op.name == "getitem" and ignored != -1:  # x[-1] is the last row
