@@ -78,9 +78,9 @@ class _Reader:
 
     def _read(self, value: Value) -> Meant | None:
         name, operands = value.origin.name, value.origin.operands
-        if name in _PROBABILITIES:
+        if name in _PROBABILITIES and operands:
             return Meant(Meaning.PROBABILITY, value)
-        if name in _LOGS:
+        if name in _LOGS and operands:
             return Meant(Meaning.LOG_PROBABILITY, value)
         if name in _LAYER_OPERATORS or (name == "unknown" and value.origin.label in _LAYER_MODULES):
             return Meant(Meaning.RAW, value)
@@ -116,7 +116,7 @@ class _Reader:
             return Meant(Meaning.PROBABILITY, value) if _is(inner, Meaning.LOG_PROBABILITY) else None
         if name in _LIMITS:
             return self._kept(operands[0], Meaning.PROBABILITY) or self._kept(operands[0], Meaning.LOG_PROBABILITY)
-        if name == "add" and is_small_constant(operands[1]):
+        if name == "add" and len(operands) == 2 and is_small_constant(operands[1]):
             return self._kept(operands[0], Meaning.PROBABILITY)
         return None
 
