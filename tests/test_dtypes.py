@@ -94,7 +94,15 @@ def test_results_have_the_family_torch_gives_them(expression: str) -> None:
 
 @pytest.mark.parametrize(
     "expression",
-    ["b.to(anything)", "b * anything", "x * b", "torch.where(b, x, 0)", "torch.zeros_like(b, dtype=anything)"],
+    [
+        "b.to(anything)",
+        "b.type('torch.FloatTensor')",
+        "b.type(torch.FloatTensor)",
+        "b * anything",
+        "x * b",
+        "torch.where(b, x, 0)",
+        "torch.zeros_like(b, dtype=anything)",
+    ],
 )
 def test_what_is_not_known_is_not_claimed(expression: str) -> None:
     (value,) = returned(f"def loss(x: Tensor, anything):\n    b = x > 0\n    return {expression}\n")

@@ -51,7 +51,7 @@ def result_dtype(operator: Operator, arguments: Mapping[str, Value], operands: I
     if operator.dtype in ("bool", "int"):
         return DType.BOOL if operator.dtype == "bool" else DType.INT
     if name in ("to", "type", "type_as"):
-        return _cast(known, list(arguments.values())[1:])
+        return _cast(known, list(arguments.values())[1:], name == "to")
     if operator.dtype == "float":
         return known if known in _FLOATS else DType.FLOAT
     if operator.shape is Shape.FACTORY:
@@ -74,14 +74,15 @@ def named(value: Value) -> DType:
     return DType.UNKNOWN
 
 
-def _cast(known: DType, arguments: Iterable[Value]) -> DType:
-    """`x.to(...)`: a device leaves the dtype as it is, another tensor or a dtype sets it."""
+def _cast(known: DType, arguments: Iterable[Value], may_move: bool) -> DType:
+    """`x.to(...)`: a device leaves the dtype as it is, another tensor or a dtype sets it; `x.type("...")` sets it."""
     for value in arguments:
         if value.is_tensor or value.origin.name in ("dtype", "library"):
             return value.dtype if value.is_tensor else named(value)
-        if value.kind in (Kind.STR, Kind.BOOL, Kind.NONE, Kind.NUMBER) or value.origin.name == "device":
+        plain = value.kind in (Kind.STR, Kind.BOOL, Kind.NONE, Kind.NUMBER)
+        if may_move and (plain or value.origin.name == "device"):
             continue
-        if "device" not in value.origin.label:
+        if not may_move or "device" not in value.origin.label:
             return DType.UNKNOWN
     return known
 

@@ -66,7 +66,11 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 def _rewrite(op: Op, mask: Value) -> Rewrite | None:
     """`1 - mask` becomes `~mask`."""
     node = op.site.node
-    if not isinstance(node, cst.BinaryOperation) or not isinstance(node.operator, cst.Subtract):
+    if (
+        not isinstance(node, cst.BinaryOperation)
+        or not isinstance(node.operator, cst.Subtract)
+        or len(op.operands) != 2
+    ):
         return None
     left, right = op.operands[0], node.right
     if not left.has_constant or left.constant != 1 or op.operands[1].key != mask.key:

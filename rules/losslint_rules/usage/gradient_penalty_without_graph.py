@@ -42,7 +42,7 @@ from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
 from losslint.semantics.graph import BACKWARD, Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import culprits, returned_values, terms
-from losslint.semantics.values import Gradient, Site, Value
+from losslint.semantics.values import Gradient, Reduced, Site, Value
 from losslint_rules.usage.arguments import unsafe, with_argument
 
 RULE = Rule(code="LL717", name="gradient-penalty-without-graph", severity=Severity.ERROR)
@@ -56,12 +56,19 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         if not result.gradient_matters:
             continue
         for value in (result.operands[0],) if result.name == BACKWARD else returned_values(result):
-            for term in terms(value):
-                if term.gradient is not Gradient.CUT:
+            found_terms = list(terms(value))
+            alone = all(term.gradient is not Gradient.CARRIES for term in found_terms)
+            for term in found_terms:
+                if term.gradient is not Gradient.CUT or (alone and not _is_reduced(value)):
                     continue
                 found = culprits(term)
                 if found and all(each.origin.name == "autograd_grad" for each in found):
                     yield from _finding(graph, term, found[0])
+
+
+def _is_reduced(value: Value) -> bool:
+    """Whether a result is brought together: a function that returns the gradients themselves is no penalty."""
+    return value.rank == 0 or value.reduction.kind in (Reduced.MEAN, Reduced.SUM, Reduced.PARTIAL)
 
 
 def _finding(graph: Graph, term: Value, gradients: Value) -> Iterator[Finding]:

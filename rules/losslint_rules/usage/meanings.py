@@ -6,6 +6,7 @@ Read from the operator that made the value, through views, selections, casts and
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from losslint.semantics.values import Kind, Value
@@ -55,60 +56,77 @@ _LAYER_MODULES = frozenset(
 )
 _LAYER_OPERATORS = frozenset({"linear", "conv1d", "conv2d"})
 _SMALL = 1e-2
-_DEPTH = 40
 
 
-def meaning_of(value: Value, depth: int = _DEPTH) -> Meant | None:
+def meaning_of(value: Value) -> Meant | None:
     """What a value means, None where that is not known or differs between the paths that lead to it."""
-    name, operands = value.origin.name, value.origin.operands
-    if name in _PROBABILITIES:
-        return Meant(Meaning.PROBABILITY, value)
-    if name in _LOGS:
-        return Meant(Meaning.LOG_PROBABILITY, value)
-    if name in _LAYER_OPERATORS or (name == "unknown" and value.origin.label in _LAYER_MODULES):
-        return Meant(Meaning.RAW, value)
-    if depth == 0 or not operands or value.origin.label == "indices":
+    return _Reader().read(value)
+
+
+class _Reader:
+    """Reads each value once, however many paths lead to it."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Meant | None] = {}
+
+    def read(self, value: Value) -> Meant | None:
+        """The meaning of a value."""
+        if value.key not in self._known:
+            self._known[value.key] = None  # what leads back to itself says nothing
+            self._known[value.key] = self._read(value)
+        return self._known[value.key]
+
+    def _read(self, value: Value) -> Meant | None:
+        name, operands = value.origin.name, value.origin.operands
+        if name in _PROBABILITIES and operands:
+            return Meant(Meaning.PROBABILITY, value)
+        if name in _LOGS and operands:
+            return Meant(Meaning.LOG_PROBABILITY, value)
+        if name in _LAYER_OPERATORS or (name == "unknown" and value.origin.label in _LAYER_MODULES):
+            return Meant(Meaning.RAW, value)
+        if not operands or value.origin.label == "indices":
+            return None
+        if name == "phi":
+            return self._joined([each for each in operands if each.kind is not Kind.NONE])
+        if name in ("cat", "stack"):
+            return self._joined(operands[0].elements if isinstance(operands[0].elements, tuple) else ())
+        if name in VIEWS or name in SELECTIONS:
+            return self.read(operands[0])
+        return self._computed(value)
+
+    def _joined(self, parts: Sequence[Value]) -> Meant | None:
+        found = [self.read(part) for part in parts]
+        first = found[0] if found else None
+        if first is None or any(each is None or each.meaning is not first.meaning for each in found):
+            return None
+        return Meant(first.meaning, first.made, plain=False)
+
+    def _computed(self, value: Value) -> Meant | None:
+        """Values whose meaning a computation changes or keeps: log, exp, 1 - p, p + eps, clamps, a softmax by hand."""
+        name, operands = value.origin.name, value.origin.operands
+        if name == "div" and _is_softmax_by_hand(value):
+            return Meant(Meaning.PROBABILITY, value)
+        if name in ("sub", "rsub") and len(operands) == 2 and operands[0].has_constant and operands[0].constant == 1:
+            return self._kept(operands[1], Meaning.PROBABILITY)
+        if name == "log":
+            inner = self.read(operands[0])
+            return Meant(Meaning.LOG_PROBABILITY, value) if _is(inner, Meaning.PROBABILITY) else None
+        if name == "exp":
+            inner = self.read(operands[0])
+            return Meant(Meaning.PROBABILITY, value) if _is(inner, Meaning.LOG_PROBABILITY) else None
+        if name in _LIMITS:
+            return self._kept(operands[0], Meaning.PROBABILITY) or self._kept(operands[0], Meaning.LOG_PROBABILITY)
+        if name == "add" and len(operands) == 2 and is_small_constant(operands[1]):
+            return self._kept(operands[0], Meaning.PROBABILITY)
         return None
-    if name in ("phi", "cat", "stack"):
-        return _joined(value, depth)
-    beneath = meaning_of(operands[0], depth - 1)
-    if name in VIEWS or name in SELECTIONS:
-        return beneath
-    return _computed(value, beneath)
+
+    def _kept(self, value: Value, meaning: Meaning) -> Meant | None:
+        inner = self.read(value)
+        return Meant(meaning, inner.made, plain=False) if inner is not None and inner.meaning is meaning else None
 
 
-def _joined(value: Value, depth: int) -> Meant | None:
-    parts = value.origin.operands
-    if value.origin.name in ("cat", "stack"):
-        parts = parts[0].elements if isinstance(parts[0].elements, tuple) else ()
-    found = [meaning_of(part, depth - 1) for part in parts if part.kind is not Kind.NONE]
-    first = found[0] if found else None
-    if first is None or any(each is None or each.meaning is not first.meaning for each in found):
-        return None
-    return Meant(first.meaning, first.made, plain=False)
-
-
-def _computed(value: Value, beneath: Meant | None) -> Meant | None:
-    """Values whose meaning a computation changes or keeps: log, exp, 1 - p, p + eps, clamps, a softmax by hand."""
-    name, operands = value.origin.name, value.origin.operands
-    if name == "div" and _is_softmax_by_hand(value):
-        return Meant(Meaning.PROBABILITY, value)
-    if name in ("sub", "rsub") and len(operands) == 2 and operands[0].has_constant and operands[0].constant == 1:
-        inner = meaning_of(operands[1])
-        if inner is not None and inner.meaning is Meaning.PROBABILITY:
-            return Meant(Meaning.PROBABILITY, inner.made, plain=False)
-    if beneath is None:
-        return None
-    is_probability = beneath.meaning is Meaning.PROBABILITY
-    if name == "log" and is_probability:
-        return Meant(Meaning.LOG_PROBABILITY, value)
-    if name == "exp" and beneath.meaning is Meaning.LOG_PROBABILITY:
-        return Meant(Meaning.PROBABILITY, value)
-    if name in _LIMITS and beneath.meaning is not Meaning.RAW:
-        return Meant(beneath.meaning, beneath.made, plain=False)
-    if name == "add" and is_probability and is_small_constant(operands[1]):
-        return Meant(beneath.meaning, beneath.made, plain=False)
-    return None
+def _is(meant: Meant | None, meaning: Meaning) -> bool:
+    return meant is not None and meant.meaning is meaning
 
 
 def is_small_constant(value: Value) -> bool:

@@ -126,6 +126,8 @@ def _is_deviation(value: Value) -> bool:
     name, operands = value.origin.name, value.origin.operands
     if name == "std":
         return True
+    if not operands:
+        return False
     if name == "sqrt":
         inner = operands[0]
         named = inner.origin.name in ("parameter", "attribute") and bool(

@@ -51,7 +51,7 @@ def without_dim(op: Op, graph: Graph) -> Iterator[Finding]:
         return
     module = op.origin.module
     site = op.site if module is None or module.origin.site is None else module.origin.site
-    rank = op.operands[0].rank
+    rank = op.operands[0].rank if op.operands else None
     guess = "0 for one or three dimensions, else 1" if rank is None else "0" if rank in (0, 1, 3) else "1"
     yield RULE.finding(
         site,
