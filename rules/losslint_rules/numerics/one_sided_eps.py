@@ -50,6 +50,7 @@ RULE = Rule(
     code="LL216",
     name="one-sided-eps",
     severity=Severity.WARNING,
+    preview=True,
     confirmed_by=("saturation", "degenerate"),
     precondition=Precondition.ZERO,
 )

@@ -6,7 +6,7 @@ near 0 float32 reaches 1e-38. Above 1 the numbers are 1.2e-7 apart, so `acosh(x 
 `acosh(x)`, with its infinite slope at 1.
 
 In float16 and bfloat16 `1 - 1e-4` is 1 too, and in float16 `0 + 1e-8` is 0. They are reported where the code
-itself casts to them.
+itself casts to them, and for what an autocast block computes in half precision.
 
 ## Bad
 
@@ -46,7 +46,7 @@ from losslint.semantics.intervals import float32
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import DType, Value
 from losslint_rules.numerics.epsilons import is_guard, split_epsilon
-from losslint_rules.numerics.half_precision import is_float16, rounds_to_one
+from losslint_rules.numerics.half_precision import half_of, rounds_to_one
 
 RULE = Rule(
     code="LL207",
@@ -60,25 +60,22 @@ RULE = Rule(
 @RULE.on_op("clamp", "clamp_max", "clamp_min", "minimum", "maximum")
 def bound_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report a bound of `1 - eps` or `1 + eps` that is 1, and one of eps that is 0 in float16."""
+    bounded = op.operands[0]
     for value in op.operands[:0:-1]:
-        if vanished(value, op.operands[0].dtype) is not None:
-            yield from _findings(op, graph, value, "this bound bounds nothing")
+        if vanished(value, half_of(bounded, graph) is not None) is not None:
+            yield from _findings(op, graph, bounded, value, "this bound bounds nothing")
             return
     for value in op.operands[1:]:
-        if _is_zero_in_half(op.operands[0], value) and is_guard(op, graph):
+        if _is_zero_in_half(bounded, value, graph) and is_guard(op, graph):
             yield _finding_in_half(op, value)
 
 
 @RULE.on_op("sub", "rsub")
 def difference_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report `1 + eps - p`, which is `1 - p` in float32."""
-    left = op.operands[0]
-    if (
-        len(op.operands) == 2
-        and op.operands[1].interval.high == 1.0
-        and vanished(left, op.operands[1].dtype) is not None
-    ):
-        yield from _findings(op, graph, left, "the difference is exactly 0 where the subtracted value is 1")
+    if len(op.operands) == 2 and op.operands[1].interval.high == 1.0:
+        left, right = op.operands
+        yield from _findings(op, graph, right, left, "the difference is exactly 0 where the subtracted value is 1")
 
 
 @RULE.on_op("add")
@@ -88,7 +85,7 @@ def sum_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     if split is None or not split[1].has_constant or not graph.matters(op.value):
         return
     operand, small = split
-    if _is_zero_in_half(operand, small) and operand.zero is not None and is_guard(op, graph):
+    if _is_zero_in_half(operand, small, graph) and operand.zero is not None and is_guard(op, graph):
         yield _finding_in_half(op, small)
     start, eps = operand.interval.low, small.constant
     under = any(use.name == "acosh" for use in graph.uses(op.value))
@@ -107,30 +104,27 @@ def sum_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         )
 
 
-def vanished(value: Value, dtype: DType = DType.UNKNOWN) -> Value | None:
-    """The epsilon in `1 - eps` or `1 + eps`, or with -1, that is rounded away: in float32, or in the half of a tensor."""
+def vanished(value: Value, in_half: bool = False) -> Value | None:
+    """The epsilon in `1 - eps` or `1 + eps`, or with -1, that is rounded away: in float32, or in half precision."""
     if value.origin.name not in ("add", "sub") or not value.has_constant:
         return None
     left, right = value.origin.operands
     for whole, small in ((left, right), (right, left)):
-        if whole.constant in (1, -1) and _rounds_away(small.constant, value.constant, dtype):
+        if whole.constant in (1, -1) and _rounds_away(small.constant, value.constant, in_half):
             return small
     return None
 
 
-def _rounds_away(small: object, result: object, dtype: DType) -> bool:
-    if not isinstance(small, float) or not isinstance(result, float):
+def _rounds_away(small: object, result: object, in_half: bool) -> bool:
+    if not isinstance(small, float) or not isinstance(result, float) or not 0 < abs(small) < 0.5:
         return False
-    if dtype is DType.HALF and rounds_to_one(abs(result)):
-        return True
-    return 0 < abs(small) < 0.5 and abs(float32(result)) == 1.0
+    return abs(float32(result)) == 1.0 or (in_half and rounds_to_one(abs(result)))
 
 
-def _findings(op: Op, graph: Graph, value: Value, consequence: str) -> Iterator[Finding]:
-    dtype = op.operands[0].dtype
-    small = vanished(value, dtype)
+def _findings(op: Op, graph: Graph, tensor: Value, value: Value, consequence: str) -> Iterator[Finding]:
+    small = vanished(value, half_of(tensor, graph) is not None)
     site = value.origin.site
-    if dtype is DType.DOUBLE or not graph.matters(op.value) or small is None or site is None:
+    if tensor.dtype is DType.DOUBLE or not graph.matters(op.value) or small is None or site is None:
         return
     given = "its default " if small.is_default else ""
     steps = [Step(small.origin.site, f"the epsilon is {given}{small.constant!r}")] if small.origin.site else []
@@ -150,9 +144,12 @@ def _shown(value: Value) -> str:
     return f"{left.constant} {sign} {right.constant}"
 
 
-def _is_zero_in_half(tensor: Value, small: Value) -> bool:
+def _is_zero_in_half(tensor: Value, small: Value, graph: Graph) -> bool:
     eps = small.constant
-    return small.has_constant and isinstance(eps, float) and 0 < eps < 2.9e-8 and is_float16(tensor)
+    if not small.has_constant or not isinstance(eps, float) or not 0 < eps < 2.9e-8:
+        return False
+    half = half_of(tensor, graph)
+    return half is not None and half.is_float16
 
 
 def _finding_in_half(op: Op, small: Value) -> Finding:

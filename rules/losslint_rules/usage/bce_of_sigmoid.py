@@ -41,12 +41,11 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rewrite, Rule, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.values import Value
+from losslint_rules.autocast import autocast_around, is_on_cpu
 from losslint_rules.usage.arguments import argument, instead_of, made_here, renamed, unsafe, written
 from losslint_rules.usage.meanings import meaning_of
 
 RULE = Rule(code="LL706", name="bce-of-sigmoid", severity=Severity.WARNING)
-
-_AUTOCAST = frozenset({"torch.autocast()", "torch.amp.autocast()", "torch.cuda.amp.autocast()"})
 
 
 @RULE.on_op("binary_cross_entropy")
@@ -81,11 +80,8 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 def _under_autocast(op: Op) -> bool:
     """Whether the innermost autocast around an operator is on, and not the CPU's."""
-    for context in reversed(op.contexts):
-        if context.origin.label in _AUTOCAST:
-            constants = [each.constant for each in context.origin.operands if each.has_constant and not each.is_default]
-            return False not in constants and "cpu" not in constants
-    return False
+    context = autocast_around(op)
+    return context is not None and not is_on_cpu(context)
 
 
 def _rewrite(graph: Graph, op: Op, sigmoid: Value | None) -> Rewrite | None:
