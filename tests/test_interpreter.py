@@ -303,3 +303,10 @@ def test_the_interpreter_reaches_every_operator(row: Operator) -> None:
     for call in calls:
         graph = graph_of(f"import torch.special\nimport torch.linalg\ndef loss(x: Tensor):\n    return {call}\n")
         assert row.name in {op.name for op in graph.ops}, call
+
+
+@pytest.mark.parametrize("expression", ["torch.max(x, y)", "torch.maximum(x, y)", "torch.max(x, y * 2).exp()"])
+def test_max_of_two_tensors_is_no_maximum_along_a_dimension(expression: str) -> None:
+    graph = graph_of(f"def loss(x: Tensor, y: Tensor):\n    return {expression}\n")
+    assert "maximum" in [op.name for op in graph.ops] and "max" not in [op.name for op in graph.ops]
+    assert graph.returns[0].operands[0].kind is Kind.TENSOR

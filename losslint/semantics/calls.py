@@ -178,6 +178,9 @@ def operator_call(
         first = operator.parameters[0].name if operator.parameters else "input"
         bound = {first: receiver, **{name: value for name, value in bound.items() if name != first}}
         positional = (receiver, *positional)
+    pairwise = lookup_function(f"torch.{operator.name}imum")
+    if pairwise is not None and "dim" in bound and bound["dim"].is_tensor:  # torch.max(x, y)
+        return apply_operator(frame.machine, state, pairwise, _pair(bound), positional, frame.site(node))
     if operator.name in ("tensor", "as_tensor", "from_numpy", "scalar_tensor"):
         return rewrap(frame, f"torch.{operator.name}", Arguments(positional, arguments.named), node, state)
     reduction = bound.get("reduction")
@@ -194,6 +197,10 @@ def operator_call(
         )
     _learn(frame, operator, bound)
     return apply_operator(frame.machine, state, operator, bound, positional, frame.site(node))
+
+
+def _pair(bound: Mapping[str, Value]) -> dict[str, Value]:
+    return {"input": bound["input"], "other": bound["dim"]}
 
 
 def _learn(frame: Frame, operator: Operator, bound: Mapping[str, Value]) -> None:
