@@ -68,6 +68,7 @@ def _converted(frame: Frame, name: str, first: Value, node: cst.Call, state: Sta
         origin=Origin(name, (first,), site=frame.site(node), frame=state.frame),
         gradient=cut,
         rank=0,
+        shape=(),
         elements=None,
     )
     return frame.machine.emit(made, state) if first.is_tensor or first.gradient is Gradient.CARRIES else made
@@ -125,6 +126,7 @@ def _total(frame: Frame, first: Value, node: cst.Call, state: State) -> Value:
         kind=element.kind,
         gradient=element.gradient,
         rank=element.rank,
+        shape=element.shape,
         zero=strongest(iter((element.zero,))),
         origin=Origin("python_sum", (element,), site=frame.site(node)),
     )

@@ -10,8 +10,10 @@ import libcst as cst
 
 from losslint.semantics import builtin_calls, callables, inlining, method_calls, module_calls
 from losslint.semantics.machine import MAX_CALL_DEPTH
+from losslint.semantics.measures import data_sizes, listed_sizes
 from losslint.semantics.names import dotted
 from losslint.semantics.operators import Operator, Parameter, lookup_function, lookup_module
+from losslint.semantics.sizes import rank_of
 from losslint.semantics.state import State
 from losslint.semantics.transfer import apply_operator
 from losslint.semantics.values import Gradient, Kind, Origin, Role, Value
@@ -196,11 +198,22 @@ def operator_call(
             else reduction.with_(has_constant=False, constant=None)
         )
     _learn(frame, operator, bound)
-    return apply_operator(frame.machine, state, operator, bound, positional, frame.site(node))
+    made = apply_operator(frame.machine, state, operator, bound, positional, frame.site(node))
+    _learn_ranks(frame, operator, bound, made, state)
+    return made
 
 
 def _pair(bound: Mapping[str, Value]) -> dict[str, Value]:
     return {"input": bound["input"], "other": bound["dim"]}
+
+
+def _learn_ranks(frame: Frame, operator: Operator, bound: Mapping[str, Value], made: Value, state: State) -> None:
+    """`permute` names every dimension, `mm` and `bmm` take two and three."""
+    if operator.name == "permute" and made.rank is not None:
+        frame.learn_rank(bound["input"], made.rank, state)
+    elif operator.name in ("mm", "bmm"):
+        for value in list(bound.values())[:2]:
+            frame.learn_rank(value, 2 if operator.name == "mm" else 3, state)
 
 
 def _learn(frame: Frame, operator: Operator, bound: Mapping[str, Value]) -> None:
@@ -243,6 +256,9 @@ def rewrap(frame: Frame, qualified: str, arguments: Arguments, node: cst.CSTNode
     gradient = Gradient.ZERO if zero else Gradient.CUT if cut else Gradient.NEUTRAL
     if keeps and first is not None:
         gradient = first.gradient
+    sizes = data_sizes(first) if first is not None else None
+    if qualified in _REWRAPS and first is not None and first.kind is Kind.NUMBER:
+        sizes = listed_sizes(arguments.all)  # FloatTensor(2, 3) is an empty tensor of these sizes
     origin = Origin(
         name,
         (first,) if first is not None else (),
@@ -257,7 +273,8 @@ def rewrap(frame: Frame, qualified: str, arguments: Arguments, node: cst.CSTNode
         interval=first.interval if first is not None and plain else frame.machine.constant(None).interval,
         origin=origin,
         gradient=gradient,
-        rank=0 if plain else None,
+        rank=rank_of(sizes),
+        shape=sizes,
         constant=first.constant if first is not None and plain else None,
         has_constant=False,
     )

@@ -9,6 +9,7 @@ import libcst as cst
 from losslint.semantics import callables, calls, comprehensions, expressions, stores
 from losslint.semantics.graph import BRANCH
 from losslint.semantics.machine import MAX_CALL_DEPTH, Machine
+from losslint.semantics.measures import ranked, ranks_behind
 from losslint.semantics.members import Instance, member_value
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.operators import lookup_function, lookup_module
@@ -69,9 +70,17 @@ class Frame:
             if role is not None:
                 self.machine.learned_roles.setdefault(value.origin.label, role)
 
+    def learn_rank(self, value: Value, rank: int, state: State) -> None:
+        """Remember on this path how many dimensions a tensor has, and what that says of the one it is made from."""
+        state.learn_ranks(ranks_behind(value, rank))
+
     def refined(self, value: Value, state: State) -> Value:
         """A value as this path knows it: None, a sequence, or a string that a test has fixed."""
-        if value.kind not in (Kind.UNKNOWN, Kind.STR, Kind.NONE, Kind.TENSOR) or not state.assumptions:
+        if value.kind not in (Kind.UNKNOWN, Kind.STR, Kind.NONE, Kind.TENSOR):
+            return value
+        if state.ranks:
+            value = ranked(value, state.ranks)
+        if not state.assumptions:
             return value
         if state.assumptions.get(("none", value.key)) is True and value.kind is not Kind.NONE:
             return value.with_(kind=Kind.NONE, constant=None, has_constant=True, is_default=False)

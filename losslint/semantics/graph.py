@@ -9,7 +9,7 @@ from functools import cached_property
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.values import Gradient, Origin, Site, Value
 
-SEMANTICS_VERSION = 1
+SEMANTICS_VERSION = 2
 BRANCH = "prim::If"
 LOOP = "prim::Loop"
 RETURN = "prim::Return"

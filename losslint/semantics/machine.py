@@ -12,6 +12,7 @@ import libcst as cst
 from losslint.semantics.graph import Op
 from losslint.semantics.names import Unit
 from losslint.semantics.operators import Interval
+from losslint.semantics.sizes import rank_of
 from losslint.semantics.state import State
 from losslint.semantics.values import (
     EVERYTHING,
@@ -167,13 +168,26 @@ class Machine:
 
     def phi(self, values: Sequence[Value], node: cst.CSTNode | None = None, unit: Unit | None = None) -> Value:
         """A value that is one of several, each kept as an alternative."""
-        distinct = list(
-            {alternative.key: alternative for value in values for alternative in value.alternatives}.values()
-        )
+        by_key: dict[int, Value] = {}
+        for value in values:
+            for alternative in value.alternatives:
+                known = by_key.get(alternative.key)
+                by_key[alternative.key] = alternative if known is None else _vaguer(known, alternative)
+        distinct = list(by_key.values())
         if len(distinct) == 1:
             return distinct[0]
         origin = Origin("phi", tuple(distinct[:MAX_ALTERNATIVES]), site=self.site(node, unit))
         return _joined(self.number("phi", *(value.key for value in distinct)), origin, distinct)
+
+
+def _vaguer(known: Value, other: Value) -> Value:
+    """One value as two paths know it: its shape where both agree."""
+    if known.shape == other.shape and known.rank == other.rank:
+        return other
+    agreed = rank_of(known.shape) is None and known.shape is not None
+    return other.with_(
+        rank=None, shape=known.shape if agreed else None if rank_of(other.shape) is not None else other.shape
+    )
 
 
 def _joined(key: int, origin: Origin, values: Sequence[Value]) -> Value:

@@ -8,9 +8,11 @@ import libcst as cst
 
 from losslint.semantics import calls, inlining
 from losslint.semantics.instances import build_instance
+from losslint.semantics.layer_shapes import layer_sizes
 from losslint.semantics.members import Instance
 from losslint.semantics.names import Unit
 from losslint.semantics.operators import Parameter, lookup_module
+from losslint.semantics.sizes import rank_of
 from losslint.semantics.state import State
 from losslint.semantics.values import Gradient, Kind, Origin, Value
 
@@ -76,7 +78,9 @@ def _apply(frame: Frame, function: Value, arguments: calls.Arguments, node: cst.
     module = lookup_module(function.origin.label)
     if module is None or module.operator is None:
         return _opaque(frame, function, arguments.all, node, state)
-    kept: dict[str, Value] = {}
+    kept: dict[str, Value] = {
+        name: frame.machine.constant(default, node, frame.unit) for name, default in module.defaults.items()
+    }
     for constructor_name, call_name in module.mapping.items():
         setting = function.origin.keywords.get(constructor_name)
         if setting is not None:
@@ -88,4 +92,6 @@ def _apply(frame: Frame, function: Value, arguments: calls.Arguments, node: cst.
 
 def _opaque(frame: Frame, function: Value, arguments: tuple[Value, ...], node: cst.Call, state: State) -> Value:
     made = frame.machine.unknown(node, frame.unit, (*arguments, function), f"{function.origin.label}()")
-    return made.with_(gradient=Gradient.CARRIES if state.gradient_matters else Gradient.CUT)
+    made = made.with_(gradient=Gradient.CARRIES if state.gradient_matters else Gradient.CUT)
+    sizes = layer_sizes(function, arguments[0]) if arguments else None
+    return made if sizes is None else made.with_(kind=Kind.TENSOR, rank=rank_of(sizes), shape=sizes)

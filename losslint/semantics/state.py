@@ -25,6 +25,7 @@ class State:
         "gradient_matters",
         "guards",
         "loops",
+        "ranks",
         "scope",
     )
 
@@ -37,6 +38,7 @@ class State:
         self.frame = frame
         self.calls: tuple[Call, ...] = ()
         self.loops: tuple[Site, ...] = ()
+        self.ranks: Mapping[int, int] = {}
 
     def fork(self) -> State:
         """A second path that starts with everything this one knows."""
@@ -48,6 +50,7 @@ class State:
         other.gradient_matters = self.gradient_matters
         other.calls = self.calls
         other.loops = self.loops
+        other.ranks = self.ranks
         return other
 
     def bind(self, name: str, value: Value) -> None:
@@ -55,8 +58,15 @@ class State:
         self.scope = {**self.scope, name: value}
 
     def assume(self, assumption: Assumption, answer: bool) -> None:
-        """Remember the answer to a normalised test."""
+        """Remember the answer to a normalised test; one of a rank says more than its truth."""
+        if assumption[0] == "rank" and answer and isinstance(assumption[1], int) and isinstance(assumption[2], int):
+            self.learn_ranks({assumption[1]: assumption[2]})
+            return
         self.assumptions = {**self.assumptions, assumption: answer}
+
+    def learn_ranks(self, ranks: Mapping[int, int]) -> None:
+        """Remember how many dimensions the values with these keys have on this path."""
+        self.ranks = {**ranks, **self.ranks}
 
     def guard(self, keys: Iterable[int]) -> None:
         """Remember that a comparison of these values decided the path."""
@@ -74,6 +84,9 @@ def join_states(states: Sequence[State], join: Callable[[Sequence[Value]], Value
         values = [state.scope[name] for state in states if name in state.scope]
         scope[name] = values[0] if all(value is values[0] for value in values) else join(values)
     merged.scope = scope
+    merged.ranks = dict(
+        first.ranks.items() & frozenset.intersection(*(frozenset(each.ranks.items()) for each in states))
+    )
     merged.guards = frozenset.intersection(*(state.guards for state in states))
     merged.assumptions = {
         key: answer

@@ -80,6 +80,7 @@ def apply_operator(
         origin=origin,
         gradient=_gradient(operator, arguments, state),
         rank=shape.rank,
+        shape=shape.sizes,
         reduction=shape.reduction,
         dtype=_dtype(operator, arguments),
         device=_device(operator, operands),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from losslint.semantics.guards import closure
+from losslint.semantics.measures import literal_int, ranks_behind
 from losslint.semantics.state import Assumption, State
 from losslint.semantics.values import Kind, Value
 
@@ -189,7 +190,27 @@ def _equality(left: Value, right: Value, state: State, value: Value) -> Test:
     assumption: Assumption = ("eq", left.key, right.key)
     if known is None:
         known = state.assumptions.get(assumption)
-    return Test(value, known, ((assumption, True),), ((assumption, False),), (), closure(left) | closure(right))
+    return Test(
+        value,
+        known,
+        ((assumption, True), *_ranks_if(left, right)),
+        ((assumption, False),),
+        (),
+        closure(left) | closure(right),
+    )
+
+
+def _ranks_if(left: Value, right: Value) -> tuple[Atom, ...]:
+    """What `x.dim() == 4`, `x.ndim == 4` or `len(x.shape) == 4` says of ranks."""
+    rank = literal_int(right)
+    asked = left.origin.operands[0] if left.origin.operands else None
+    if rank is None or asked is None:
+        return ()
+    if left.origin.name == "len" and asked.kind is Kind.SHAPE and asked.origin.name == "shape":
+        asked = asked.origin.operands[0]
+    elif left.origin.name not in ("dim", "ndim", "ndimension"):
+        return ()
+    return tuple((("rank", key, known), True) for key, known in ranks_behind(asked, rank).items())
 
 
 def _known_equal(left: Value, right: Value, state: State) -> bool | None:

@@ -111,11 +111,16 @@ _CRITERIA = {
     ),
     "CTCLoss": ("ctc_loss", "blank= reduction= zero_infinity="),
 }
-_OPAQUE = (
-    "Module Sequential ModuleList ModuleDict Linear Bilinear Conv1d Conv2d Conv3d ConvTranspose2d BatchNorm1d "
-    "BatchNorm2d LayerNorm GroupNorm InstanceNorm2d Embedding LSTM GRU MultiheadAttention Identity Upsample "
-    "AdaptiveAvgPool2d PReLU"
-).split()
+_CONVOLUTION = "in_channels out_channels kernel_size stride= padding="
+_OPAQUE = {
+    **dict.fromkeys("Module Sequential ModuleList ModuleDict LSTM GRU MultiheadAttention Upsample".split(), ""),
+    **dict.fromkeys("BatchNorm1d BatchNorm2d LayerNorm GroupNorm InstanceNorm2d Identity PReLU".split(), ""),
+    **dict.fromkeys("Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d".split(), _CONVOLUTION),
+    "Linear": "in_features out_features bias=",
+    "Bilinear": "in1_features in2_features out_features bias=",
+    "Embedding": "num_embeddings embedding_dim",
+    "AdaptiveAvgPool2d": "output_size",
+}
 
 
 def modules(by_name: dict[str, Operator]) -> dict[str, ModuleOperator]:
@@ -124,7 +129,8 @@ def modules(by_name: dict[str, Operator]) -> dict[str, ModuleOperator]:
     for name, (called, constructor) in {**_ACTIVATIONS, **_CRITERIA}.items():
         bound = parameters(constructor)
         kept = {parameter.name: parameter.name for parameter in bound}
-        found[f"torch.nn.{name}"] = ModuleOperator(by_name[called], bound, kept)
-    for name in _OPAQUE:
-        found[f"torch.nn.{name}"] = ModuleOperator(None)
+        defaults = {"start_dim": 1} if name == "Flatten" else {}
+        found[f"torch.nn.{name}"] = ModuleOperator(by_name[called], bound, kept, defaults)
+    for name, constructor in _OPAQUE.items():
+        found[f"torch.nn.{name}"] = ModuleOperator(None, parameters(constructor))
     return found
