@@ -240,6 +240,49 @@ def test_what_is_learned_of_a_result_is_known_of_its_source() -> None:
     assert sizes is not None and str(sizes[1]).count("·") == 2
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        "a = F.log_softmax(x, 1).gather(1, y.unsqueeze(1))",
+        "a = F.nll_loss(x, y)",
+        "a = F.cross_entropy(x, y.long())",
+        "N, C = x.shape\n    a = x.gather(1, y.view(-1, 1))\n    (N,) = y.shape\n    a = x.gather(1, y[:, None])",
+    ],
+)
+def test_what_must_fit_has_the_same_dimensions(use: str) -> None:
+    read = "torch.zeros(x.size(0)), torch.zeros(y.size(0))"
+    (returned,) = graph_of(f"def loss(x: Tensor, y: Tensor):\n    {use}\n    return {read}\n").returns
+    elements = returned.operands[0].elements
+    assert isinstance(elements, tuple)
+    assert sizes_of(elements[0]) == sizes_of(elements[1])
+
+
+def test_the_bug_of_focal_losses_is_seen() -> None:
+    text = """
+    def loss(x: Tensor, y: Tensor, alpha: Tensor, gamma=2.0):
+        ce = F.cross_entropy(x, y, reduction="none")
+        pt = F.softmax(x, dim=1).gather(1, y.unsqueeze(1))
+        return pt, ce
+    """
+    (returned,) = graph_of(text).returns
+    elements = returned.operands[0].elements
+    assert isinstance(elements, tuple)
+    pt, ce = (sizes_of(element) for element in elements)
+    assert pt is not None and ce is not None
+    assert pt[:1] + pt[2:] == (pt[0], *ce[1:]) and pt[1] == 1
+
+
+def test_annotated_shapes_are_believed() -> None:
+    text = """
+    def loss(pred: Float[Tensor, "batch 1"], target: Float[Tensor, "batch"], rest: Float[Tensor, "*any c"]):
+        return pred, target, rest
+    """
+    (returned,) = graph_of("from jaxtyping import Float\n" + textwrap.dedent(text)).returns
+    assert isinstance(returned.operands[0].elements, tuple)
+    pred, target, rest = returned.operands[0].elements
+    assert sizes_of(pred) == (*(sizes_of(target) or ()), 1) and rest.rank is None
+
+
 def test_slices_of_a_shape_name_the_right_dimensions() -> None:
     assert shape_of("def loss(x: Tensor):\n    H, W = x.shape[2:]\n    return torch.zeros(H, W)\n") == shape_of(
         "def loss(x: Tensor):\n    return torch.zeros(x.size(2), x.size(3))\n"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from losslint.semantics import builtin_calls, callables, inlining, method_calls, module_calls
+from losslint.semantics.known_shapes import from_operator
 from losslint.semantics.machine import MAX_CALL_DEPTH
 from losslint.semantics.measures import data_sizes, listed_sizes
 from losslint.semantics.names import dotted
@@ -199,21 +200,12 @@ def operator_call(
         )
     _learn(frame, operator, bound)
     made = apply_operator(frame.machine, state, operator, bound, positional, frame.site(node))
-    _learn_ranks(frame, operator, bound, made, state)
+    state.learn_shapes(from_operator(operator.name, bound, made.rank, state.shapes))
     return made
 
 
 def _pair(bound: Mapping[str, Value]) -> dict[str, Value]:
     return {"input": bound["input"], "other": bound["dim"]}
-
-
-def _learn_ranks(frame: Frame, operator: Operator, bound: Mapping[str, Value], made: Value, state: State) -> None:
-    """`permute` names every dimension, `mm` and `bmm` take two and three."""
-    if operator.name == "permute" and made.rank is not None:
-        frame.learn_rank(bound["input"], made.rank, state)
-    elif operator.name in ("mm", "bmm"):
-        for value in list(bound.values())[:2]:
-            frame.learn_rank(value, 2 if operator.name == "mm" else 3, state)
 
 
 def _learn(frame: Frame, operator: Operator, bound: Mapping[str, Value]) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from losslint.semantics.graph import LOOP
-from losslint.semantics.measures import ranked, sizes_of, slice_bounds, slice_label
+from losslint.semantics.known_shapes import refined_shape
+from losslint.semantics.measures import sizes_of, slice_bounds, slice_label
 from losslint.semantics.sizes import rank_of, without
 from losslint.semantics.state import State
 from losslint.semantics.values import Kind, Origin, Reduced, Reduction, Value
@@ -143,7 +144,7 @@ def _unpack_shape(frame: Frame, elements: Sequence[cst.BaseElement], shape: Valu
     whole = shape.origin.name == "shape"
     if whole and not starred:
         frame.learn_rank(shape.origin.operands[0], len(elements), state)
-    operands = tuple(ranked(operand, state.ranks) for operand in shape.origin.operands)
+    operands = tuple(refined_shape(operand, state.shapes) for operand in shape.origin.operands)
     first, last = (0, None) if whole else slice_bounds(shape.origin.label) or (None, None)
     for position, element in enumerate(elements):
         label = "?"

@@ -8,8 +8,8 @@ import libcst as cst
 
 from losslint.semantics import callables, calls, comprehensions, expressions, stores
 from losslint.semantics.graph import BRANCH
+from losslint.semantics.known_shapes import from_rank, refined_shape
 from losslint.semantics.machine import MAX_CALL_DEPTH, Machine
-from losslint.semantics.measures import ranked, ranks_behind
 from losslint.semantics.members import Instance, member_value
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.operators import lookup_function, lookup_module
@@ -72,14 +72,14 @@ class Frame:
 
     def learn_rank(self, value: Value, rank: int, state: State) -> None:
         """Remember on this path how many dimensions a tensor has, and what that says of the one it is made from."""
-        state.learn_ranks(ranks_behind(value, rank))
+        state.learn_shapes(from_rank(value, rank))
 
     def refined(self, value: Value, state: State) -> Value:
         """A value as this path knows it: None, a sequence, or a string that a test has fixed."""
         if value.kind not in (Kind.UNKNOWN, Kind.STR, Kind.NONE, Kind.TENSOR):
             return value
-        if state.ranks:
-            value = ranked(value, state.ranks)
+        if state.shapes:
+            value = refined_shape(value, state.shapes)
         if not state.assumptions:
             return value
         if state.assumptions.get(("none", value.key)) is True and value.kind is not Kind.NONE:

@@ -131,8 +131,8 @@ def _summary_key(callee: Frame, function: Function, state: State) -> Hashable:
     """What a call's result depends on: the function, what its names are bound to, and what the path knows."""
     names = frozenset((name, value.key) for name, value in state.scope.items())
     known = frozenset(state.assumptions.items())
-    ranks = frozenset(state.ranks.items())
-    return (id(function), id(callee.instance), names, known, ranks, state.guards, state.gradient_matters)
+    shapes = frozenset(state.shapes.items())
+    return (id(function), id(callee.instance), names, known, shapes, state.guards, state.gradient_matters)
 
 
 def _keep_attributes(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from losslint.semantics.sizes import (
     Size,
@@ -12,10 +12,6 @@ from losslint.semantics.sizes import (
     pack,
     pack_position,
     product,
-    rank_of,
-    rank_of_source,
-    resolved,
-    with_rank,
     without,
 )
 from losslint.semantics.values import Kind, Value
@@ -144,26 +140,6 @@ def literal_ints(value: Value | None) -> tuple[int, ...] | None:
         return tuple(known) if len(known) == len(found) else None
     single = literal_int(value)
     return None if single is None else (single,)
-
-
-def ranks_behind(value: Value, rank: int) -> dict[int, int]:
-    """The ranks, by key, that are known once one is: of the value, and of the one whose dimensions its shape names."""
-    found = {value.key: rank}
-    source = rank_of_source(sizes_of(value) or (), rank)
-    if source is not None:
-        found[source[0]] = source[1]
-    return found
-
-
-def ranked(value: Value, ranks: Mapping[int, int]) -> Value:
-    """A value with what a path knows of its rank, and of those of the values its shape names."""
-    if value.shape is None:
-        rank = ranks.get(value.key)
-        return value if rank is None or value.rank is not None else value.with_(rank=rank, shape=("",) * rank)
-    sizes = resolved(value.shape, ranks)
-    if value.key in ranks:
-        sizes = with_rank(sizes, ranks[value.key])
-    return value if sizes == value.shape else value.with_(rank=rank_of(sizes), shape=sizes)
 
 
 def all_sizes(values: Sequence[Value]) -> list[Sizes | None]:

@@ -18,7 +18,7 @@ from losslint.semantics.sizes import (
     replaced,
 )
 from losslint.semantics.sizes import without as without_dim
-from losslint.semantics.values import DType, Kind, Value
+from losslint.semantics.values import Kind, Value
 from losslint.semantics.view_shapes import viewed
 
 Arguments = Mapping[str, Value]
@@ -121,9 +121,9 @@ def _loss(name: str, arguments: Arguments, first: Value) -> Sizes | None:
     target = arguments.get("target")
     if name in ("cross_entropy_loss", "nll_loss"):
         sizes = sizes_of(first)
-        if sizes is not None and pack_position(sizes) is None:
-            return without_dim(sizes, 1) if len(sizes) > 1 else ()
-        return sizes_of(target) if target is not None and target.dtype is DType.INT else None
+        if sizes is not None and (pack_position(sizes) is not None or len(sizes) > 1):
+            return without_dim(sizes, 1)  # a batch: logits of one sample alone have one dimension
+        return () if sizes is not None else None
     if name in ("cosine_embedding_loss", "multi_margin_loss"):
         return sizes_of(target) if target is not None else None
     if name in ("triplet_margin_loss", "triplet_margin_with_distance_loss"):

@@ -11,7 +11,7 @@ Equal symbols are equal sizes. Different symbols may be equal too: nothing follo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 Size = int | str
@@ -36,7 +36,8 @@ def is_pack(size: Size) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _parts(text: str) -> tuple[int, int, int]:
+def pack_parts(text: str) -> tuple[int, int, int]:
+    """The key of a pack's value, and how many dimensions it lacks at the front and at the back."""
     key, first, last = text[1:].split(":")
     return int(key), int(first), int(last)
 
@@ -70,7 +71,7 @@ def canonical(sizes: Sizes) -> Sizes:
     at = pack_position(sizes)
     if at is None:
         return sizes
-    key, first, last = _parts(str(sizes[at]))
+    key, first, last = pack_parts(str(sizes[at]))
     start, end = at, at + 1
     while start > 0 and first > 0 and sizes[start - 1] == dimension(key, first - 1):
         start, first = start - 1, first - 1
@@ -90,7 +91,7 @@ def exposed(sizes: Sizes, dim: int) -> tuple[Sizes, int] | None:
         position = dim + len(sizes) if dim < 0 else dim
         return (sizes, position) if 0 <= position < len(sizes) else None
     behind = len(sizes) - at - 1
-    key, first, last = _parts(str(sizes[at]))
+    key, first, last = pack_parts(str(sizes[at]))
     if dim >= 0:
         if dim < at:
             return sizes, dim
@@ -137,7 +138,7 @@ def with_rank(sizes: Sizes, rank: int) -> Sizes:
     count = rank - len(sizes) + 1
     if count < 0:
         return ("",) * rank
-    key, first, _ = _parts(str(sizes[at]))
+    key, first, _ = pack_parts(str(sizes[at]))
     return (*sizes[:at], *(dimension(key, first + number) for number in range(count)), *sizes[at + 1 :])
 
 
@@ -146,28 +147,12 @@ def rank_of_source(sizes: Sizes, rank: int) -> tuple[int, int] | None:
     at = pack_position(sizes)
     if at is None or rank - len(sizes) + 1 < 0:
         return None
-    key, first, last = _parts(str(sizes[at]))
+    key, first, last = pack_parts(str(sizes[at]))
     return key, first + last + rank - len(sizes) + 1
 
 
-def resolved(sizes: Sizes, ranks: Mapping[int, int]) -> Sizes:
-    """The shape with all that is known of the ranks of values."""
-    at = pack_position(sizes)
-    if at is not None:
-        key, first, last = _parts(str(sizes[at]))
-        if key in ranks:
-            sizes = with_rank(sizes, len(sizes) - 1 + max(ranks[key] - first - last, 0))
-    return tuple(_from_the_front(size, ranks) if isinstance(size, str) and "[-" in size else size for size in sizes)
-
-
-def _from_the_front(symbol: str, ranks: Mapping[int, int]) -> str:
-    key, _, position = symbol[:-1].partition("[")
-    if not key.isdecimal() or int(key) not in ranks:
-        return symbol
-    return dimension(int(key), ranks[int(key)] + int(position))
-
-
-def _factors(size: Size) -> tuple[int, list[str]]:
+def factors(size: Size) -> tuple[int, list[str]]:
+    """A size as a number and symbols to multiply."""
     if isinstance(size, int):
         return size, []
     number, symbols = 1, []
@@ -192,7 +177,7 @@ def product(sizes: Iterable[Size]) -> Size:
     for size in sizes:
         if size == "":
             return ""
-        number, names = _factors(size)
+        number, names = factors(size)
         total *= number
         symbols += names
     return _joined(total, symbols)
@@ -202,7 +187,7 @@ def quotient(total: Size, part: Size) -> Size:
     """How often `part` goes into `total`, "" where that is not known."""
     if "" in (total, part):
         return ""
-    (number, symbols), (divisor, names) = _factors(total), _factors(part)
+    (number, symbols), (divisor, names) = factors(total), factors(part)
     left = Counter(symbols)
     left.subtract(names)
     if divisor == 0 or number % divisor or any(count < 0 for count in left.values()):
@@ -230,8 +215,8 @@ def with_same_pack(left: Sizes, right: Sizes) -> tuple[Sizes, Sizes] | None:
     at, other = pack_position(left), pack_position(right)
     if at is None or other is None:
         return None
-    key, first, last = _parts(str(left[at]))
-    other_key, other_first, other_last = _parts(str(right[other]))
+    key, first, last = pack_parts(str(left[at]))
+    other_key, other_first, other_last = pack_parts(str(right[other]))
     if key != other_key:
         return None
     first, last = max(first, other_first), max(last, other_last)
@@ -239,7 +224,7 @@ def with_same_pack(left: Sizes, right: Sizes) -> tuple[Sizes, Sizes] | None:
 
 
 def _opened(sizes: Sizes, at: int, first: int, last: int) -> Sizes:
-    key, old_first, old_last = _parts(str(sizes[at]))
+    key, old_first, old_last = pack_parts(str(sizes[at]))
     front = (dimension(key, number) for number in range(old_first, first))
     back = (dimension(key, -number) for number in range(last, old_last, -1))
     return (*sizes[:at], *front, pack(key, first, last), *back, *sizes[at + 1 :])

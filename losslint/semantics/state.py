@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from losslint.semantics.graph import Call, Condition
+from losslint.semantics.sizes import Sizes
 from losslint.semantics.values import Site, Value
 
 Assumption = tuple[object, ...]
@@ -25,8 +26,8 @@ class State:
         "gradient_matters",
         "guards",
         "loops",
-        "ranks",
         "scope",
+        "shapes",
     )
 
     def __init__(self, frame: int = 0) -> None:
@@ -38,7 +39,7 @@ class State:
         self.frame = frame
         self.calls: tuple[Call, ...] = ()
         self.loops: tuple[Site, ...] = ()
-        self.ranks: Mapping[int, int] = {}
+        self.shapes: Mapping[int, Sizes] = {}
 
     def fork(self) -> State:
         """A second path that starts with everything this one knows."""
@@ -50,7 +51,7 @@ class State:
         other.gradient_matters = self.gradient_matters
         other.calls = self.calls
         other.loops = self.loops
-        other.ranks = self.ranks
+        other.shapes = self.shapes
         return other
 
     def bind(self, name: str, value: Value) -> None:
@@ -58,15 +59,16 @@ class State:
         self.scope = {**self.scope, name: value}
 
     def assume(self, assumption: Assumption, answer: bool) -> None:
-        """Remember the answer to a normalised test; one of a rank says more than its truth."""
-        if assumption[0] == "rank" and answer and isinstance(assumption[1], int) and isinstance(assumption[2], int):
-            self.learn_ranks({assumption[1]: assumption[2]})
+        """Remember the answer to a normalised test; one of a shape is kept as that."""
+        if assumption[0] == "shape" and answer:
+            self.learn_shapes(dict([assumption[1:]]))  # type: ignore[list-item]
             return
         self.assumptions = {**self.assumptions, assumption: answer}
 
-    def learn_ranks(self, ranks: Mapping[int, int]) -> None:
-        """Remember how many dimensions the values with these keys have on this path."""
-        self.ranks = {**ranks, **self.ranks}
+    def learn_shapes(self, shapes: Mapping[int, Sizes]) -> None:
+        """Remember the shapes of the values with these keys on this path."""
+        if shapes:
+            self.shapes = {**self.shapes, **shapes}
 
     def guard(self, keys: Iterable[int]) -> None:
         """Remember that a comparison of these values decided the path."""
@@ -84,8 +86,8 @@ def join_states(states: Sequence[State], join: Callable[[Sequence[Value]], Value
         values = [state.scope[name] for state in states if name in state.scope]
         scope[name] = values[0] if all(value is values[0] for value in values) else join(values)
     merged.scope = scope
-    merged.ranks = dict(
-        first.ranks.items() & frozenset.intersection(*(frozenset(each.ranks.items()) for each in states))
+    merged.shapes = dict(
+        first.shapes.items() & frozenset.intersection(*(frozenset(each.shapes.items()) for each in states))
     )
     merged.guards = frozenset.intersection(*(state.guards for state in states))
     merged.assumptions = {

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from losslint.semantics.guards import closure
-from losslint.semantics.measures import literal_int, ranks_behind
+from losslint.semantics.known_shapes import from_rank
+from losslint.semantics.measures import literal_int
 from losslint.semantics.state import Assumption, State
 from losslint.semantics.values import Kind, Value
 
@@ -210,7 +211,7 @@ def _ranks_if(left: Value, right: Value) -> tuple[Atom, ...]:
         asked = asked.origin.operands[0]
     elif left.origin.name not in ("dim", "ndim", "ndimension"):
         return ()
-    return tuple((("rank", key, known), True) for key, known in ranks_behind(asked, rank).items())
+    return tuple((("shape", key, sizes), True) for key, sizes in from_rank(asked, rank).items())
 
 
 def _known_equal(left: Value, right: Value, state: State) -> bool | None:
