@@ -229,6 +229,21 @@ def test_a_test_that_raises_fixes_the_rank(test: str) -> None:
     assert graph_of(text).returns[0].operands[0].rank == 3
 
 
+@pytest.mark.parametrize(
+    "test", ["x.dim() == 2", "x.ndim < 4", "len(x.shape) > 4", "x.dim() in (2, 3)", "not x.dim() == 4", "x.dim() != 4"]
+)
+def test_a_known_rank_decides_later_tests(test: str) -> None:
+    text = f"""
+    def loss(x: Tensor):
+        N, C, H, W = x.shape
+        if {test}:
+            return x.sum()
+        return x.mean()
+    """
+    (returned,) = graph_of(text).returns
+    assert returned.operands[0].origin.name == "mean"
+
+
 def test_what_is_learned_of_a_result_is_known_of_its_source() -> None:
     text = """
     def loss(x: Tensor):

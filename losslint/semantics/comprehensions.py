@@ -145,6 +145,8 @@ def _unpack_shape(frame: Frame, elements: Sequence[cst.BaseElement], shape: Valu
     if whole and not starred:
         frame.learn_rank(shape.origin.operands[0], len(elements), state)
     operands = tuple(refined_shape(operand, state.shapes) for operand in shape.origin.operands)
+    if whole and not starred and operands[0].rank not in (None, len(elements)):
+        whole = False  # this path is never taken
     first, last = (0, None) if whole else slice_bounds(shape.origin.label) or (None, None)
     for position, element in enumerate(elements):
         label = "?"

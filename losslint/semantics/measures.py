@@ -125,6 +125,15 @@ def data_sizes(data: Value) -> Sizes | None:
     return (len(inner), *inner[0]) if pack_position(inner[0]) is None else None
 
 
+def asked_for_rank(number: Value) -> Value | None:
+    """The tensor whose rank `x.dim()`, `x.ndim` or `len(x.shape)` is."""
+    asked = number.origin.operands[0] if number.origin.operands else None
+    if asked is not None and number.origin.name == "len":
+        whole = asked.kind is Kind.SHAPE and asked.origin.name == "shape" and asked.origin.operands
+        return asked.origin.operands[0] if whole else None
+    return asked if number.origin.name in ("dim", "ndim", "ndimension") else None
+
+
 def literal_int(value: Value | None) -> int | None:
     """The int a value is known to be."""
     if value is None or not value.has_constant or isinstance(value.constant, bool):

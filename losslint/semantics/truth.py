@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,8 @@ import libcst as cst
 
 from losslint.semantics.guards import closure
 from losslint.semantics.known_shapes import from_rank
-from losslint.semantics.measures import literal_int
+from losslint.semantics.measures import asked_for_rank, literal_int, literal_ints, sizes_of
+from losslint.semantics.sizes import rank_of
 from losslint.semantics.state import Assumption, State
 from losslint.semantics.values import Kind, Value
 
@@ -157,6 +160,9 @@ def _compared(
     left = frame.evaluate(left_node, state)
     right = frame.evaluate(target.comparator, state)
     value = frame.compare(name, left, right, node, state)
+    decided = _by_rank(name, left, right)
+    if decided is not None:
+        return Test(value, decided)
     if positive == "is":
         test = _identity(left, right, state, value)
     elif positive == "in":
@@ -203,15 +209,32 @@ def _equality(left: Value, right: Value, state: State, value: Value) -> Test:
 
 def _ranks_if(left: Value, right: Value) -> tuple[Atom, ...]:
     """What `x.dim() == 4`, `x.ndim == 4` or `len(x.shape) == 4` says of ranks."""
-    rank = literal_int(right)
-    asked = left.origin.operands[0] if left.origin.operands else None
+    rank, asked = literal_int(right), asked_for_rank(left)
     if rank is None or asked is None:
         return ()
-    if left.origin.name == "len" and asked.kind is Kind.SHAPE and asked.origin.name == "shape":
-        asked = asked.origin.operands[0]
-    elif left.origin.name not in ("dim", "ndim", "ndimension"):
-        return ()
     return tuple((("shape", key, sizes), True) for key, sizes in from_rank(asked, rank).items())
+
+
+def _by_rank(name: str, left: Value, right: Value) -> bool | None:
+    """The answer to a test of a rank that is known."""
+    asked, other = asked_for_rank(left), literal_int(right)
+    rank = None if asked is None else rank_of(sizes_of(asked))
+    if rank is None:
+        return None
+    if name in ("in", "not in"):
+        among = literal_ints(right)
+        return None if among is None else (rank in among) is (name == "in")
+    return _ORDER[name](rank, other) if other is not None and name in _ORDER else None
+
+
+_ORDER: dict[str, Callable[[int, int], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+}
 
 
 def _known_equal(left: Value, right: Value, state: State) -> bool | None:
