@@ -19,11 +19,13 @@ _REDUCED = frozenset(
 
 
 def batch_source(value: Value) -> Value | None:
-    """The input whose batch is the first dimension of a value, None where that is not known."""
+    """The input (or the selection) that decides the size of a value's first dimension, None where that is not known."""
     for _ in range(40):
         name, operands = value.origin.name, value.origin.operands
         if name == "parameter":
             return value if _is_input(value) else None
+        if name in ("nonzero", "argwhere") and value.rank != 0:
+            return value  # a row for every element that is selected
         following: Value | None = None
         if name in _SAME or (
             name == "unknown" and value.is_tensor

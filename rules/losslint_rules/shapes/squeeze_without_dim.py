@@ -4,6 +4,8 @@
 goes too, (1, 1, H, W) becomes (H, W), (1, 1) a scalar. What comes next fails: binary_cross_entropy and cross_entropy want
 equal batches, `dim=1` is out of range or means another dimension, a 0-dim tensor has no length. `squeeze(1)` says what is meant.
 
+The same happens to `mask.nonzero().squeeze()` where one element is selected.
+
 A finding names the input whose batch it is and the operator that no longer fits. Where the result is only used element by
 element, as in mse_loss, a batch of one broadcasts back and nothing is reported, nor where both operands collapse alike.
 
@@ -76,18 +78,22 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     if found is None:
         return
     harmed, why = found
+    selected = source.origin.name != "parameter"
+    whose = "selects a single element" if selected else "has one sample in some batches"
     evidence = [
         Step(each.origin.site, message)
-        for each, message in (
-            (source, f"`{excerpt(source)}` has one sample in some batches"),
-            (harmed.value, why),
-        )
+        for each, message in ((source, f"`{excerpt(source)}` {whose}"), (harmed.value, why))
         if each.origin.site is not None
     ]
     yield RULE.finding(
         op.site,
-        f"`{excerpt(op.value)}` drops the batch dimension too where the batch has one sample, and {why}; "
-        "name the dimension that is meant",
+        f"`{excerpt(op.value)}` drops the "
+        + (
+            "dimension of what is selected where that is one element"
+            if selected
+            else "batch dimension too where the batch has one sample"
+        )
+        + f", and {why}; name the dimension that is meant",
         evidence=with_calls(op, evidence),
         rewrite=_rewrite(op, squeezed),
     )
@@ -109,7 +115,8 @@ def _harmed(value: Value, graph: Graph, asked: set[int]) -> tuple[Op, str] | Non
             why = _failure(op, current)
             if why is not None:
                 return op, why
-            if op.name in _KEEPS_SHAPE and op.value.key not in seen:
+            index = op.name == "getitem" and op.operands[0].key != current.key  # one index takes a dimension away
+            if (op.name in _KEEPS_SHAPE or index) and op.value.key not in seen:
                 seen.add(op.value.key)
                 pending.append(op.value)
     return None
