@@ -194,6 +194,7 @@ def _joined(key: int, origin: Origin, values: Sequence[Value]) -> Value:
     present = [value for value in values if value.kind is not Kind.NONE] or values
     kinds = {value.kind for value in present}
     tensors = [value for value in present if value.is_tensor] or present
+    shaped = [value for value in present if value.is_tensor or value.kind in (Kind.NUMBER, Kind.BOOL)] or present
     witnesses = [value.zero for value in present if value.zero is not None]
     return Value(
         key=key,
@@ -202,8 +203,8 @@ def _joined(key: int, origin: Origin, values: Sequence[Value]) -> Value:
         origin=origin,
         gradient=strongest_gradient([value.gradient for value in present]),
         role=_agreed([value.role for value in present], Role.UNKNOWN),
-        rank=_agreed([value.rank for value in tensors], None),
-        shape=_agreed([value.shape for value in tensors], None),
+        rank=_agreed([value.rank for value in shaped], None),
+        shape=_agreed([value.shape if value.is_tensor else () for value in shaped], None),
         reduction=_agreed([value.reduction for value in tensors], Reduction(Reduced.UNKNOWN)),
         dtype=_agreed([value.dtype for value in tensors], DType.UNKNOWN),
         device=_agreed([value.device for value in tensors], Device.UNKNOWN),

@@ -175,6 +175,8 @@ def _compared(
 
 
 def _identity(left: Value, right: Value, state: State, value: Value) -> Test:
+    if right.kind is Kind.BOOL and right.has_constant and not right.is_default:
+        return _is_bool(left, right.constant is True, state, value)
     if right.kind is not Kind.NONE:
         return Test(value, None, ((("is", left.key, right.key), True),), ((("is", left.key, right.key), False),))
     assumption: Assumption = ("none", left.key)
@@ -186,6 +188,17 @@ def _identity(left: Value, right: Value, state: State, value: Value) -> Test:
     ) or state.assumptions.get(("truth", left.key)) is True:
         known = False
     return Test(value, known, ((assumption, True),), ((assumption, False),))
+
+
+def _is_bool(left: Value, expected: bool, state: State, value: Value) -> Test:
+    """`x is True` or `x is False`, which say that x is true or false; the opposite says nothing."""
+    truth: Assumption = ("truth", left.key)
+    if state.assumptions.get(truth) is (not expected):
+        return Test(value, False)
+    if left.has_constant and not left.is_default:
+        return Test(value, left.constant is expected)
+    same: Assumption = ("is", left.key, expected)
+    return Test(value, state.assumptions.get(same), ((same, True), (truth, expected)), ((same, False),))
 
 
 def _equality(left: Value, right: Value, state: State, value: Value) -> Test:
