@@ -40,7 +40,7 @@ from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt, without_parentheses
 from losslint.semantics.terms import carries_from_input
-from losslint.semantics.values import Kind, Value
+from losslint.semantics.values import Gradient, Kind, Value
 from losslint_rules.control_flow.elementwise_tests import has_elements
 
 RULE = Rule(code="LL804", name="builtin-max-of-tensor", severity=Severity.ERROR)
@@ -55,10 +55,10 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         return
     tensors = [value for value in op.operands if value.is_tensor]
     elementwise = next((value for value in tensors if has_elements(value)), None)
-    tensor = elementwise or next((value for value in tensors if carries_from_input(value)), None)
+    tensor = elementwise or next((value for value in tensors if _carries(value)), None)
     numbers = [value for value in op.operands if value.kind is Kind.NUMBER]
     if tensor is None or (
-        elementwise is None and (not numbers or not op.gradient_matters or not graph.matters(op.value))
+        elementwise is None and (not numbers or not op.gradient_matters or not graph.differentiates(op.value))
     ):
         return
     site = tensor.origin.site
@@ -75,6 +75,11 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         evidence=with_calls(op, [Step(site, f"`{excerpt(tensor)}` is a tensor")] if site is not None else []),
         rewrite=_rewrite(op, node, name, numbers, tensor),
     )
+
+
+def _carries(value: Value) -> bool:
+    """Whether an input's gradient runs through a tensor: a count or a threshold has none."""
+    return value.gradient is Gradient.CARRIES and carries_from_input(value)
 
 
 def _rewrite(op: Op, node: cst.Call, name: str, numbers: list[Value], tensor: Value) -> Rewrite | None:
