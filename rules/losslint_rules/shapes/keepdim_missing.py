@@ -67,6 +67,8 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         source = introducer(reduced)
         if extra is None or extra.size == 1 or not extra.batched or source.origin.name not in _REDUCTIONS:
             continue
+        if _is_square(introducer(whole)):
+            continue
         writer = ShapeWriter(op.scope)
         texts = writer.write(extra.longer), writer.write(extra.shorter)
         site = source.origin.site
@@ -79,6 +81,20 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
             ),
             rewrite=_rewrite(graph, source),
         )
+
+
+def _is_square(value: Value) -> bool:
+    """Whether a matrix holds the pairs of one set: rows and columns are then as many, and often alike."""
+    if value.origin.name not in ("cdist", "matmul", "mm", "bmm") or len(value.origin.operands) < 2:
+        return False
+    left, right = (_untransposed(operand) for operand in value.origin.operands[:2])
+    return left.key == right.key
+
+
+def _untransposed(value: Value) -> Value:
+    while value.origin.name in ("t", "transpose", "permute", "detach") and value.origin.operands:
+        value = value.origin.operands[0]
+    return value
 
 
 def _rewrite(graph: Graph, source: Value) -> Rewrite | None:
