@@ -46,17 +46,17 @@ import libcst as cst
 
 from losslint.diagnostic import Applicability, Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
-from losslint.semantics.graph import RETURN, Graph, Op
+from losslint.semantics.graph import Graph, Op
 from losslint.semantics.measures import sizes_of
 from losslint.semantics.sizes import Sizes, rank_of
 from losslint.semantics.spelling import excerpt, parenthesised
-from losslint.semantics.values import Kind, Role, Site, Value
-from losslint_rules.shapes.misalignment import Extra, consumers, extra_dimension, introducer
+from losslint.semantics.values import Kind, Site, Value
+from losslint_rules.shapes.matrix_use import ARITHMETIC, REDUCTIONS, is_used_as_matrix
+from losslint_rules.shapes.misalignment import Extra, extra_dimension, introducer
 from losslint_rules.shapes.shape_words import ShapeWriter
 
 RULE = Rule(code="LL401", name="silent-broadcast", severity=Severity.ERROR)
 
-_ARITHMETIC = ("add", "sub", "rsub", "mul", "div", "maximum", "minimum", "xlogy", "atan2")
 _LOSSES = (
     "mse_loss",
     "l1_loss",
@@ -68,12 +68,9 @@ _LOSSES = (
     "hinge_embedding_loss",
 )
 _EXPLICIT = frozenset("unsqueeze view reshape expand expand_as view_as getitem zeros ones full transpose t".split())
-_REDUCTIONS = frozenset(
-    "sum mean amax amin max min logsumexp norm linalg_vector_norm prod std var nansum nanmean any all argmax argmin median".split()
-)
 
 
-@RULE.on_op(*_ARITHMETIC, *_LOSSES)
+@RULE.on_op(*ARITHMETIC, *_LOSSES)
 def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report two operands of which one has a dimension of size 1 that the other lacks."""
     pair = [value for value in op.operands if value.kind in (Kind.TENSOR, Kind.UNKNOWN)][:2]
@@ -108,51 +105,14 @@ def _is_meant(op: Op, graph: Graph, column: Value, vector: Value) -> bool:
     written_out = source.origin.name in _EXPLICIT and not _is_slice(source)
     if written_out and (op.name not in _LOSSES or any(each.key == other.key for each in source.origin.operands)):
         return True
-    if op.name in ("add", "sub") and source.origin.name == other.origin.name and source.origin.name in _REDUCTIONS:
+    if op.name in ("add", "sub") and source.origin.name == other.origin.name and source.origin.name in REDUCTIONS:
         return True  # |x|^2 + |y|^2, to which -2xy is added
-    return op.name not in _LOSSES and _is_used_as_matrix(graph, op.value, (column, vector), set())
+    return op.name not in _LOSSES and is_used_as_matrix(graph, op.value, (column, vector), set())
 
 
 def _is_slice(value: Value) -> bool:
     """`x[:, 0:1]` keeps a dimension, `x[:, None]` makes one."""
     return value.origin.name == "getitem" and all(each.kind is not Kind.NONE for each in value.origin.operands[1:])
-
-
-def _is_used_as_matrix(graph: Graph, value: Value, known: tuple[Value, ...], seen: set[int]) -> bool:
-    """Whether rows and columns of the result are told apart later."""
-    if value.key in seen:
-        return False
-    seen.add(value.key)
-    for op in consumers(graph, value):
-        if op.name == RETURN:
-            continue
-        if op.name in _REDUCTIONS:
-            if op.keywords.get("dim") is not None and op.keywords["dim"].kind is not Kind.NONE:
-                return True
-        elif op.name in _ELEMENTWISE:
-            others = [each for each in op.operands if each.kind in (Kind.TENSOR, Kind.UNKNOWN)]
-            if any(_is_matrix(each, value, known) for each in others if each.key != value.key):
-                return True
-            if op.value.rank != 0 and _is_used_as_matrix(graph, op.value, known, seen):
-                return True
-        else:
-            return True
-    return False
-
-
-def _is_matrix(other: Value, value: Value, known: tuple[Value, ...]) -> bool:
-    """Whether an operand beside the result has rows and columns by its own right, or may have."""
-    if other.role is Role.CONFIG or sizes_of(other) in {(), *(sizes_of(each) for each in known)}:
-        return False
-    return sizes_of(other) != sizes_of(value) or introducer(other).origin.name not in _ARITHMETIC
-
-
-_ELEMENTWISE = frozenset(
-    (
-        "add sub mul div neg pow exp log log1p abs square sqrt relu clamp clamp_min clamp_max sigmoid tanh softplus where "
-        "log_sigmoid float double half to detach clone type_as contiguous mse_loss l1_loss smooth_l1_loss huber_loss"
-    ).split()
-)
 
 
 def _finding(op: Op, column: Value, vector: Value, extra: Extra | None) -> Finding:

@@ -94,8 +94,8 @@ def soft_targets_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
             continue
         yield RULE.finding(
             op.site,
-            f"`{excerpt(softmax)}` normalises over the batch, but this sum goes over the classes of each sample: the samples compete "
-            "for each class, and the scores of one sample do not sum to one",
+            f"`{excerpt(softmax)}` normalises over the batch, but this sum goes over the classes of each sample: the samples "
+            "compete for each class, and the scores of one sample do not sum to one",
             evidence=with_calls(op, [Step(site, "this softmax runs along dimension 0")]),
         )
 
