@@ -474,3 +474,27 @@ def test_a_ratio_of_two_sums_is_neither_a_sum_nor_a_mean() -> None:
 def test_a_reduction_may_hide_in_keyword_arguments() -> None:
     (value,) = returned("def loss(pred, target, **options):\n    return F.mse_loss(pred, target, **options)\n")
     assert value.rank is None and value.reduction.kind is Reduced.UNKNOWN
+
+
+@pytest.mark.parametrize("expression", ["torch.max(x, y)", "torch.maximum(x, y)", "torch.max(x, y * 2).exp()"])
+def test_max_of_two_tensors_is_no_maximum_along_a_dimension(expression: str) -> None:
+    graph = graph_of(f"def loss(x: Tensor, y: Tensor):\n    return {expression}\n")
+    assert "maximum" in [op.name for op in graph.ops] and "max" not in [op.name for op in graph.ops]
+    assert graph.returns[0].operands[0].kind is Kind.TENSOR
+
+
+@pytest.mark.parametrize("test", ["self.training is False", "not self.training is not False", "not self.training"])
+def test_identity_with_a_bool_is_a_test_of_truth(test: str) -> None:
+    text = f"""
+    class Loss(nn.Module):
+        def forward(self, x: Tensor):
+            a = 1
+            if self.training:
+                a = x.sum(1)
+            if {test}:
+                return a + 0
+            return a - 0
+    """
+    graph = graph_of(text, "Loss.forward")
+    assert {op.operands[0].kind for op in graph.returns} == {Kind.NUMBER, Kind.TENSOR}
+    assert not any(op.name == "add" for op in graph.ops)

@@ -34,7 +34,8 @@ def builtin_call(frame: Frame, name: str, node: cst.Call, state: State) -> Value
     if name in ("range", "zip", "enumerate", "reversed", "iter"):
         key = frame.machine.number(name, *(value.key for value in arguments.positional))
         made = frame.machine.unknown(node, frame.unit, arguments.positional)
-        return made.with_(key=key, kind=Kind.SEQUENCE, origin=Origin(name, arguments.positional, site=frame.site(node)))
+        made = made.with_(key=key, kind=Kind.SEQUENCE, origin=Origin(name, arguments.positional, site=frame.site(node)))
+        return frame.machine.emit(made, state) if name == "zip" else made
     if name in ("max", "min") and len(arguments.positional) == 2:
         return _extreme(frame, name, arguments.positional, node, state)
     if name == "sum":
@@ -68,6 +69,7 @@ def _converted(frame: Frame, name: str, first: Value, node: cst.Call, state: Sta
         origin=Origin(name, (first,), site=frame.site(node), frame=state.frame),
         gradient=cut,
         rank=0,
+        shape=(),
         elements=None,
     )
     return frame.machine.emit(made, state) if first.is_tensor or first.gradient is Gradient.CARRIES else made
@@ -125,6 +127,7 @@ def _total(frame: Frame, first: Value, node: cst.Call, state: State) -> Value:
         kind=element.kind,
         gradient=element.gradient,
         rank=element.rank,
+        shape=element.shape,
         zero=strongest(iter((element.zero,))),
         origin=Origin("python_sum", (element,), site=frame.site(node)),
     )

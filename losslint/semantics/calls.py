@@ -18,9 +18,12 @@ from losslint.semantics import (
     method_calls,
     module_calls,
 )
+from losslint.semantics.known_shapes import from_operator
 from losslint.semantics.machine import MAX_CALL_DEPTH
+from losslint.semantics.measures import data_sizes, listed_sizes
 from losslint.semantics.names import dotted
 from losslint.semantics.operators import Operator, Parameter, Shape, lookup_function, lookup_module
+from losslint.semantics.sizes import rank_of
 from losslint.semantics.state import State
 from losslint.semantics.transfer import apply_operator
 from losslint.semantics.values import EVERYTHING, Device, Gradient, Kind, Origin, Role, Value
@@ -209,6 +212,9 @@ def operator_call(
         first = operator.parameters[0].name if operator.parameters else "input"
         bound = {first: receiver, **{name: value for name, value in bound.items() if name != first}}
         positional = (receiver, *positional)
+    pairwise = lookup_function(f"torch.{operator.name}imum")
+    if pairwise is not None and "dim" in bound and bound["dim"].is_tensor:  # torch.max(x, y)
+        return apply_operator(frame.machine, state, pairwise, _pair(bound), positional, frame.site(node))
     if operator.name in ("tensor", "as_tensor", "from_numpy", "scalar_tensor"):
         return rewrap(frame, f"torch.{operator.name}", Arguments(positional, arguments.named), node, state)
     reduction = bound.get("reduction")
@@ -224,7 +230,13 @@ def operator_call(
             else reduction.with_(has_constant=False, constant=None)
         )
     _learn(frame, operator, bound)
-    return apply_operator(frame.machine, state, operator, bound, positional, frame.site(node), module)
+    made = apply_operator(frame.machine, state, operator, bound, positional, frame.site(node), module)
+    state.learn_shapes(from_operator(operator.name, bound, made.rank, state.shapes))
+    return made
+
+
+def _pair(bound: Mapping[str, Value]) -> dict[str, Value]:
+    return {"input": bound["input"], "other": bound["dim"]}
 
 
 def _learn(frame: Frame, operator: Operator, bound: Mapping[str, Value]) -> None:
@@ -275,6 +287,9 @@ def rewrap(frame: Frame, qualified: str, arguments: Arguments, node: cst.CSTNode
     gradient = Gradient.ZERO if zero else Gradient.CUT if cut else Gradient.NEUTRAL
     if keeps and first is not None:
         gradient = first.gradient
+    sizes = data_sizes(first) if first is not None else None
+    if qualified in _REWRAPS and first is not None and first.kind is Kind.NUMBER:
+        sizes = listed_sizes(arguments.all)  # FloatTensor(2, 3) is an empty tensor of these sizes
     origin = Origin(
         name,
         (first,) if first is not None else (),
@@ -289,7 +304,8 @@ def rewrap(frame: Frame, qualified: str, arguments: Arguments, node: cst.CSTNode
         interval=first.interval if first is not None and plain else frame.machine.constant(None).interval,
         origin=origin,
         gradient=gradient,
-        rank=0 if plain else None,
+        rank=rank_of(sizes),
+        shape=sizes,
         device=devices.rewrapped(qualified, first, arguments.named, state.device),
         constant=first.constant if first is not None and plain else None,
         has_constant=False,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from losslint.semantics.devices import of_member
 from losslint.semantics.graph import LOOP
+from losslint.semantics.known_shapes import refined_shape
+from losslint.semantics.measures import sizes_of, slice_bounds, slice_label
+from losslint.semantics.sizes import rank_of, without
 from losslint.semantics.state import State
 from losslint.semantics.values import Kind, Origin, Reduced, Reduction, Value
 
@@ -97,15 +101,17 @@ def element_of(frame: Frame, iterated: Value, node: cst.CSTNode, state: State) -
     if iterated.origin.name == "comprehension":
         return iterated.origin.operands[0]
     if iterated.origin.name in SPLITS:
-        made = iterated.with_(kind=Kind.TENSOR, rank=None)
+        made = iterated.with_(kind=Kind.TENSOR)  # the shape of a split is that of a part
         return made.with_(
             key=machine.fresh(), origin=Origin("select", (made,), site=frame.site(node), frame=state.frame)
         )
     if iterated.is_tensor:
-        rank = None if iterated.rank is None else iterated.rank - 1
+        sizes = sizes_of(iterated)
+        left = None if sizes is None else without(sizes, 0)
+        rank = rank_of(left)
         kept = iterated.reduction if rank != 0 and rank is not None else Reduction(Reduced.UNKNOWN)
         origin = Origin("select", (iterated,), site=frame.site(node), frame=state.frame)
-        return iterated.with_(key=machine.fresh(), origin=origin, rank=rank, reduction=kept, zero=iterated.zero)
+        return iterated.with_(key=machine.fresh(), origin=origin, rank=rank, shape=left, reduction=kept)
     made = machine.unknown(node, frame.unit, (iterated,))
     return made.with_(role=iterated.role, device=of_member(iterated))
 
@@ -131,15 +137,39 @@ def bind_target(frame: Frame, target: cst.BaseExpression, value: Value, state: S
 
 def _unpack(frame: Frame, elements: object, value: Value, state: State) -> None:
     assert isinstance(elements, (list, tuple))
+    if value.kind is Kind.SHAPE:
+        _unpack_shape(frame, elements, value, state)
+        return
     known = value.elements if isinstance(value.elements, tuple) and len(value.elements) == len(elements) else None
     for position, element in enumerate(elements):
         if known is not None:
             part = known[position]
-        elif value.kind is Kind.SHAPE:
-            origin = Origin("size", value.origin.operands, site=frame.site(element), label=str(position))
-            part = Value(frame.machine.number("size", value.key, str(position)), Kind.NUMBER, origin=origin, rank=0)
         elif value.is_tensor or value.origin.name in SPLITS:
             part = element_of(frame, value, element, state)
         else:
             part = frame.machine.unknown(element, frame.unit, (value,))
         bind_target(frame, element.value, part, state)
+
+
+def _unpack_shape(frame: Frame, elements: Sequence[cst.BaseElement], shape: Value, state: State) -> None:
+    """`N, C = x.shape`, which fixes the rank of x; behind a starred name dimensions count from the back."""
+    starred = [at for at, element in enumerate(elements) if isinstance(element, cst.StarredElement)]
+    whole = shape.origin.name == "shape"
+    if whole and not starred:
+        frame.learn_rank(shape.origin.operands[0], len(elements), state)
+    operands = tuple(refined_shape(operand, state.shapes) for operand in shape.origin.operands)
+    if whole and not starred and operands[0].rank not in (None, len(elements)):
+        whole = False  # this path is never taken
+    first, last = (0, None) if whole else slice_bounds(shape.origin.label) or (None, None)
+    for position, element in enumerate(elements):
+        label = "?"
+        if not starred or position < starred[0]:
+            label = str(first + position) if first is not None else str(position) if last is not None else "?"
+        elif position > starred[0] and whole:
+            label = str(position - len(elements))
+        elif position == starred[0] and whole:
+            label = slice_label(position or None, position + 1 - len(elements) or None)
+        kind = Kind.SHAPE if isinstance(element, cst.StarredElement) else Kind.NUMBER
+        origin = Origin("size", operands, site=frame.site(element), label=label)
+        key = frame.machine.number("size", shape.key, label if label != "?" else f"? {position}")
+        bind_target(frame, element.value, Value(key, kind, origin=origin, rank=0), state)

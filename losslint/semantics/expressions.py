@@ -10,12 +10,15 @@ import libcst as cst
 from losslint.semantics import callables
 from losslint.semantics.devices import joint
 from losslint.semantics.graph import Condition
+from losslint.semantics.measures import sizes_of
 from losslint.semantics.operators import Interval, lookup_function
+from losslint.semantics.sizes import rank_of
 from losslint.semantics.state import State
 from losslint.semantics.subscripts import subscript
 from losslint.semantics.transfer import apply_operator
 from losslint.semantics.truth import comparison_name, read_test, tensors_behind
 from losslint.semantics.values import EVERYTHING, DType, Gradient, Kind, Origin, Role, Value
+from losslint.semantics.view_shapes import turned
 from losslint.semantics.zeros import comparison_witness
 
 if TYPE_CHECKING:
@@ -94,6 +97,8 @@ def _literal(node: cst.BaseExpression) -> object:
         return int(node.value)  # libcst compiles an expression for this
     if isinstance(node, cst.Float):
         return float(node.value)
+    if isinstance(node, cst.Ellipsis):
+        return ...
     if isinstance(node, (cst.Integer, cst.Float, cst.Imaginary, cst.SimpleString, cst.ConcatenatedString)):
         return node.evaluated_value
     return None
@@ -145,7 +150,14 @@ def attribute_of(frame: Frame, receiver: Value, name: str, node: cst.BaseExpress
         made = receiver.with_(key=key, kind=Kind.TENSOR, origin=origin, gradient=cut)
         return machine.emit(made, state)
     if name in ("T", "mT", "H", "mH"):
-        made = receiver.with_(key=key, kind=Kind.TENSOR, origin=Origin("transpose", (receiver,), site=frame.site(node)))
+        sizes = turned(sizes_of(receiver), last_two=name in ("mT", "mH"))
+        made = receiver.with_(
+            key=key,
+            kind=Kind.TENSOR,
+            origin=Origin("transpose", (receiver,), site=frame.site(node)),
+            rank=rank_of(sizes),
+            shape=sizes,
+        )
         return machine.emit(made, state)
     if isinstance(receiver.elements, dict) and name in receiver.elements:
         found = receiver.elements[name]
@@ -189,7 +201,7 @@ def arithmetic(frame: Frame, name: str, left: Value, right: Value, node: cst.CST
 
 def _as_python(frame: Frame, made: Value, kind: Kind) -> Value:
     """The result of an operator on values that are no proven tensors keeps its facts but not the claim to be one."""
-    changed = made.with_(kind=kind, rank=0 if kind is Kind.NUMBER else made.rank)
+    changed = made.with_(kind=kind, rank=0, shape=()) if kind is Kind.NUMBER else made.with_(kind=kind)
     frame.machine.replace_last(changed)
     return changed
 
@@ -346,6 +358,7 @@ _HANDLERS: dict[type, Callable[[Frame, Any, State], Value]] = {
     cst.Integer: _constant,
     cst.Float: _constant,
     cst.Imaginary: _constant,
+    cst.Ellipsis: _constant,
     cst.SimpleString: _constant,
     cst.ConcatenatedString: _constant,
     cst.Ellipsis: _ellipsis,

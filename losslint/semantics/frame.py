@@ -8,6 +8,7 @@ import libcst as cst
 
 from losslint.semantics import callables, calls, comprehensions, expressions, stores
 from losslint.semantics.graph import BRANCH, UNASKED
+from losslint.semantics.known_shapes import from_rank, refined_shape
 from losslint.semantics.machine import MAX_CALL_DEPTH, Machine
 from losslint.semantics.members import Instance, member_value
 from losslint.semantics.names import Function, Unit
@@ -77,9 +78,17 @@ class Frame:
             if role is not None:
                 self.machine.learned_roles.setdefault(value.origin.label, role)
 
+    def learn_rank(self, value: Value, rank: int, state: State) -> None:
+        """Remember on this path how many dimensions a tensor has, and what that says of the one it is made from."""
+        state.learn_shapes(from_rank(value, rank))
+
     def refined(self, value: Value, state: State) -> Value:
         """A value as this path knows it: None, a sequence, or a string that a test has fixed."""
-        if value.kind not in (Kind.UNKNOWN, Kind.STR, Kind.NONE, Kind.TENSOR) or not state.assumptions:
+        if value.kind not in (Kind.UNKNOWN, Kind.STR, Kind.NONE, Kind.TENSOR):
+            return value
+        if state.shapes:
+            value = refined_shape(value, state.shapes)
+        if not state.assumptions:
             return value
         if state.assumptions.get(("none", value.key)) is True and value.kind is not Kind.NONE:
             return value.with_(kind=Kind.NONE, constant=None, has_constant=True, is_default=False)

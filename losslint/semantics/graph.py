@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from losslint.semantics.members import Base, Instance
     from losslint.semantics.state import Assumption
 
-SEMANTICS_VERSION = 1
+SEMANTICS_VERSION = 2
 BRANCH = "prim::If"
 IN_PLACE = "in place"
 LOOP = "prim::Loop"

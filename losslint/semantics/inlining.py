@@ -147,7 +147,8 @@ def _summary_key(callee: Frame, function: Function, state: State) -> Hashable:
     names = frozenset((name, value.key) for name, value in state.scope.items())
     known = frozenset(state.assumptions.items())
     contexts = tuple(value.key for value in state.contexts)
-    return (id(function), id(callee.instance), names, known, state.guards, state.gradient_matters, contexts)
+    shapes = frozenset(state.shapes.items())
+    return (id(function), id(callee.instance), names, known, shapes, state.guards, state.gradient_matters, contexts)
 
 
 def _keep_attributes(

@@ -14,6 +14,7 @@ from losslint.semantics.graph import IN_PLACE, Falling, Op
 from losslint.semantics.local_names import local_names
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.operators import Interval
+from losslint.semantics.sizes import rank_of
 from losslint.semantics.state import State
 from losslint.semantics.values import (
     EVERYTHING,
@@ -201,19 +202,33 @@ class Machine:
 
     def phi(self, values: Sequence[Value], node: cst.CSTNode | None = None, unit: Unit | None = None) -> Value:
         """A value that is one of several, each kept as an alternative."""
-        distinct = list(
-            {alternative.key: alternative for value in values for alternative in value.alternatives}.values()
-        )
+        by_key: dict[int, Value] = {}
+        for value in values:
+            for alternative in value.alternatives:
+                known = by_key.get(alternative.key)
+                by_key[alternative.key] = alternative if known is None else _vaguer(known, alternative)
+        distinct = list(by_key.values())
         if len(distinct) == 1:
             return distinct[0]
         origin = Origin("phi", tuple(distinct[:MAX_ALTERNATIVES]), site=self.site(node, unit))
         return _joined(self.number("phi", *(value.key for value in distinct)), origin, distinct)
 
 
+def _vaguer(known: Value, other: Value) -> Value:
+    """One value as two paths know it: its shape where both agree."""
+    if known.shape == other.shape and known.rank == other.rank:
+        return other
+    agreed = rank_of(known.shape) is None and known.shape is not None
+    return other.with_(
+        rank=None, shape=known.shape if agreed else None if rank_of(other.shape) is not None else other.shape
+    )
+
+
 def _joined(key: int, origin: Origin, values: Sequence[Value]) -> Value:
     present = [value for value in values if value.kind is not Kind.NONE] or values
     kinds = {value.kind for value in present}
     tensors = [value for value in present if value.is_tensor] or present
+    shaped = [value for value in present if value.is_tensor or value.kind in (Kind.NUMBER, Kind.BOOL)] or present
     witnesses = [value.zero for value in present if value.zero is not None]
     return Value(
         key=key,
@@ -222,8 +237,8 @@ def _joined(key: int, origin: Origin, values: Sequence[Value]) -> Value:
         origin=origin,
         gradient=strongest_gradient([value.gradient for value in present]),
         role=_agreed([value.role for value in present], Role.UNKNOWN),
-        rank=_agreed([value.rank for value in tensors], None),
-        shape=_agreed([value.shape for value in tensors], None),
+        rank=_agreed([value.rank for value in shaped], None),
+        shape=_agreed([value.shape if value.is_tensor else () for value in shaped], None),
         reduction=_agreed([value.reduction for value in tensors], Reduction(Reduced.UNKNOWN)),
         dtype=_agreed([value.dtype for value in tensors], DType.UNKNOWN),
         device=_agreed([value.device for value in tensors], Device.UNKNOWN),

@@ -9,9 +9,11 @@ import libcst as cst
 from losslint.semantics import calls, inherited_modules, inlining
 from losslint.semantics.devices import is_on_input
 from losslint.semantics.instances import build_instance
+from losslint.semantics.layer_shapes import layer_sizes
 from losslint.semantics.members import Instance
 from losslint.semantics.names import Unit
 from losslint.semantics.operators import Parameter, lookup_module
+from losslint.semantics.sizes import rank_of
 from losslint.semantics.state import State
 from losslint.semantics.values import Device, Gradient, Kind, Origin, Value
 
@@ -83,7 +85,9 @@ def _apply(frame: Frame, function: Value, arguments: calls.Arguments, node: cst.
     module = lookup_module(function.origin.label)
     if module is None or module.operator is None:
         return _opaque(frame, function, arguments.all, node, state)
-    kept: dict[str, Value] = {}
+    kept: dict[str, Value] = {
+        name: frame.machine.constant(default, node, frame.unit) for name, default in module.defaults.items()
+    }
     for constructor_name, call_name in module.mapping.items():
         setting = function.origin.keywords.get(constructor_name)
         if setting is not None:
@@ -96,4 +100,6 @@ def _apply(frame: Frame, function: Value, arguments: calls.Arguments, node: cst.
 def _opaque(frame: Frame, function: Value, arguments: tuple[Value, ...], node: cst.Call, state: State) -> Value:
     made = frame.machine.unknown(node, frame.unit, (*arguments, function), f"{function.origin.label}()")
     device = Device.INPUT if any(is_on_input(value) for value in arguments) else Device.UNKNOWN
-    return made.with_(gradient=Gradient.CARRIES if state.gradient_matters else Gradient.CUT, device=device)
+    made = made.with_(gradient=Gradient.CARRIES if state.gradient_matters else Gradient.CUT, device=device)
+    sizes = layer_sizes(function, arguments[0]) if arguments else None
+    return made if sizes is None else made.with_(kind=Kind.TENSOR, rank=rank_of(sizes), shape=sizes)

@@ -10,7 +10,8 @@ from losslint.semantics.devices import is_placed_by_name
 from losslint.semantics.intervals import POSITIVE
 from losslint.semantics.loss_names import words
 from losslint.semantics.operators import Interval
-from losslint.semantics.roles import kind_by_annotation, role_by_name, says_epsilon, says_probability
+from losslint.semantics.roles import annotated_sizes, kind_by_annotation, role_by_name, says_epsilon, says_probability
+from losslint.semantics.sizes import rank_of
 from losslint.semantics.state import State
 from losslint.semantics.values import (
     EVERYTHING,
@@ -50,9 +51,12 @@ def loss_parameter(frame: Frame, parameter: cst.Param) -> Value:
     role = learned_role if learned_role is not Role.UNKNOWN else role_by_name(name)
     receives_gradient = role not in (Role.TARGET, Role.MASK, Role.WEIGHT)
     elementwise = kind in (Kind.TENSOR, Kind.UNKNOWN) and role in (Role.PREDICTION, Role.TARGET) and "loss" not in name
+    sizes = annotated_sizes(parameter.annotation)
     value = Value(
         key=frame.machine.number("parameter", name, 0),
         kind=kind,
+        rank=rank_of(sizes),
+        shape=sizes,
         interval=Interval(0.0, 1.0) if says_probability(name) else POSITIVE if role is Role.MASK else EVERYTHING,
         origin=Origin("parameter", site=frame.site(parameter), label=name),
         gradient=Gradient.CARRIES if receives_gradient else Gradient.NEUTRAL,

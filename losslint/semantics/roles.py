@@ -8,6 +8,7 @@ import libcst as cst
 
 from losslint.semantics.loss_names import words
 from losslint.semantics.names import dotted
+from losslint.semantics.sizes import Sizes
 from losslint.semantics.values import Kind, Role
 
 _TARGET = frozenset(
@@ -143,6 +144,26 @@ def kind_by_annotation(annotation: cst.Annotation | None) -> Kind:
         text = node.raw_value
         return _ANNOTATIONS.get(text.rpartition(".")[2], Kind.UNKNOWN)
     return _ANNOTATIONS.get((dotted(node) or "").rpartition(".")[2], Kind.UNKNOWN)
+
+
+def annotated_sizes(annotation: cst.Annotation | None) -> Sizes | None:
+    """The shape in `Float[Tensor, "batch 3"]`, its names as symbols; None where there is none, or one of unknown rank."""
+    node = None if annotation is None else annotation.annotation
+    if not isinstance(node, cst.Subscript) or len(node.slice) != 2:
+        return None
+    head = (dotted(node.value) or "").rpartition(".")[2]
+    text = node.slice[1].slice
+    if _ANNOTATIONS.get(head) is not Kind.TENSOR or not isinstance(text, cst.Index):
+        return None
+    if not isinstance(text.value, cst.SimpleString):
+        return None
+    words_of = str(text.value.evaluated_value).split()
+    if any(word.startswith(("*", "...")) for word in words_of):
+        return None
+    return tuple(
+        int(word) if word.isdecimal() else f"'{word}'" if word.isidentifier() and word[0] != "_" else ""
+        for word in words_of
+    )
 
 
 _ANNOTATIONS = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from losslint.semantics.graph import Call, Condition
+from losslint.semantics.sizes import Sizes
 from losslint.semantics.values import Device, Site, Value
 
 Assumption = tuple[object, ...]
@@ -28,6 +29,7 @@ class State:
         "guards",
         "loops",
         "scope",
+        "shapes",
     )
 
     def __init__(self, frame: int = 0) -> None:
@@ -41,6 +43,7 @@ class State:
         self.calls: tuple[Call, ...] = ()
         self.loops: tuple[Site, ...] = ()
         self.contexts: tuple[Value, ...] = ()
+        self.shapes: Mapping[int, Sizes] = {}
 
     def fork(self) -> State:
         """A second path that starts with everything this one knows."""
@@ -54,6 +57,7 @@ class State:
         other.calls = self.calls
         other.loops = self.loops
         other.contexts = self.contexts
+        other.shapes = self.shapes
         return other
 
     def bind(self, name: str, value: Value) -> None:
@@ -61,8 +65,16 @@ class State:
         self.scope = {**self.scope, name: value}
 
     def assume(self, assumption: Assumption, answer: bool) -> None:
-        """Remember the answer to a normalised test."""
+        """Remember the answer to a normalised test; one of a shape is kept as that."""
+        if assumption[0] == "shape" and answer:
+            self.learn_shapes(dict([assumption[1:]]))  # type: ignore[list-item]
+            return
         self.assumptions = {**self.assumptions, assumption: answer}
+
+    def learn_shapes(self, shapes: Mapping[int, Sizes]) -> None:
+        """Remember the shapes of the values with these keys on this path."""
+        if shapes:
+            self.shapes = {**self.shapes, **shapes}
 
     def guard(self, keys: Iterable[int]) -> None:
         """Remember that a comparison of these values decided the path."""
@@ -80,6 +92,9 @@ def join_states(states: Sequence[State], join: Callable[[Sequence[Value]], Value
         values = [state.scope[name] for state in states if name in state.scope]
         scope[name] = values[0] if all(value is values[0] for value in values) else join(values)
     merged.scope = scope
+    merged.shapes = dict(
+        first.shapes.items() & frozenset.intersection(*(frozenset(each.shapes.items()) for each in states))
+    )
     merged.guards = frozenset.intersection(*(state.guards for state in states))
     merged.assumptions = {
         key: answer

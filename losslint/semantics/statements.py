@@ -79,7 +79,11 @@ def _same(left: State, right: State) -> bool:
             return False
         if any(value.key != right.scope[name].key for name, value in left.scope.items()):
             return False
-    if left.guards != right.guards or left.gradient_matters is not right.gradient_matters:
+    if (
+        left.guards != right.guards
+        or left.shapes != right.shapes
+        or left.gradient_matters is not right.gradient_matters
+    ):
         return False
     right.assumptions = {
         key: answer for key, answer in right.assumptions.items() if left.assumptions.get(key) is answer

@@ -10,7 +10,10 @@ import libcst as cst
 from losslint.semantics.comprehensions import SPLITS, element_of
 from losslint.semantics.devices import of_member
 from losslint.semantics.guards import chain, closure
+from losslint.semantics.index_shapes import indexed
+from losslint.semantics.measures import sizes_of, slice_label
 from losslint.semantics.selections import is_selection
+from losslint.semantics.sizes import rank_of
 from losslint.semantics.state import State
 from losslint.semantics.values import DType, Kind, Origin, Reduced, Reduction, Value
 
@@ -84,7 +87,7 @@ def tensor_like(indices: Sequence[Value | cst.Slice]) -> bool:
 
 def _size(frame: Frame, node: cst.Subscript, receiver: Value, indices: list[Value | cst.Slice]) -> Value:
     index = indices[0]
-    label = repr(index.constant) if isinstance(index, Value) else "slice"
+    label = repr(index.constant) if isinstance(index, Value) else _slice_label(frame, index)
     origin = Origin("size", receiver.origin.operands, site=frame.site(node), label=label)
     key = frame.machine.number("size", receiver.key, label)
     kind = Kind.NUMBER if isinstance(index, Value) else Kind.SHAPE
@@ -92,6 +95,20 @@ def _size(frame: Frame, node: cst.Subscript, receiver: Value, indices: list[Valu
     selected = tensor is not None and is_selection(tensor) and label == "0"
     zero = tensor.zero if selected and tensor is not None else None
     return Value(key, kind, origin=origin, rank=0, zero=zero, role=receiver.role)
+
+
+def _slice_label(frame: Frame, part: cst.Slice) -> str:
+    """The bounds of a slice where they are literal and its step is 1."""
+    bounds = _part(part)
+    return slice_label(*bounds) if isinstance(bounds, tuple) else f"slice {frame.unit.code(part)}"
+
+
+def _literal_bound(node: cst.BaseExpression) -> int | None:
+    negative = isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Minus)
+    inner = node.expression if isinstance(node, cst.UnaryOperation) else node
+    if not isinstance(inner, cst.Integer) or not inner.value.isdecimal():
+        return None
+    return -int(inner.value) if negative else int(inner.value)
 
 
 def _element(
@@ -112,7 +129,8 @@ def select(frame: Frame, node: cst.Subscript, receiver: Value, indices: list[Val
     masks = [value for value in values if value.kind in (Kind.TENSOR, Kind.UNKNOWN) and value.dtype is DType.BOOL]
     ragged = any(_is_ragged(frame, index, state) for index in indices)
     label = "mask" if masks else "ragged" if ragged else "index"
-    rank = _selected_rank(receiver, indices, masks)
+    sizes = indexed(sizes_of(receiver), [_part(index) for index in indices])
+    rank = rank_of(sizes)
     zero = receiver.zero
     if zero is not None and masks:
         asked = closure(masks[0])
@@ -124,7 +142,7 @@ def select(frame: Frame, node: cst.Subscript, receiver: Value, indices: list[Val
         kind=Kind.TENSOR,
         origin=origin,
         rank=rank,
-        shape=None,
+        shape=sizes,
         reduction=_selected_reduction(receiver, indices, rank),
         alias=frozenset() if masks else receiver.alias,
         zero=zero,
@@ -135,26 +153,17 @@ def select(frame: Frame, node: cst.Subscript, receiver: Value, indices: list[Val
     return frame.machine.emit(made, state)
 
 
+def _part(index: Value | cst.Slice) -> Value | tuple[int | None, int | None] | None:
+    """An index as shapes see it: a value, or the literal bounds of a slice, None where they are not literal."""
+    if isinstance(index, Value):
+        return index
+    lower, upper = (None if bound is None else _literal_bound(bound) for bound in (index.lower, index.upper))
+    literal = (lower is None) is (index.lower is None) and (upper is None) is (index.upper is None)
+    return (lower, upper) if literal and index.step is None else None
+
+
 def _index_key(frame: Frame, index: Value | cst.Slice) -> int:
     return index.key if isinstance(index, Value) else frame.machine.number("slice", frame.unit.code(index))
-
-
-def _selected_rank(receiver: Value, indices: list[Value | cst.Slice], masks: list[Value]) -> int | None:
-    if receiver.rank is None:
-        return None
-    if masks:
-        return 1 if masks[0].rank == receiver.rank else None
-    rank = receiver.rank
-    for index in indices:
-        if isinstance(index, cst.Slice):
-            continue
-        if index.kind is Kind.NONE:
-            rank += 1
-        elif index.kind is Kind.NUMBER:
-            rank -= 1
-        elif index.constant is not ... or not index.has_constant:
-            return None
-    return rank
 
 
 def _selected_reduction(receiver: Value, indices: list[Value | cst.Slice], rank: int | None) -> Reduction:

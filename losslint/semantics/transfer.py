@@ -83,6 +83,7 @@ def apply_operator(
         origin=origin,
         gradient=_gradient(operator, arguments, state),
         rank=shape.rank,
+        shape=shape.sizes,
         reduction=shape.reduction,
         dtype=result_dtype(operator, arguments, pointwise_operands(operator, arguments)),
         device=device_of(operator, arguments, positional, state.device),

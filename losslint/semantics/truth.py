@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from losslint.semantics.guards import closure
+from losslint.semantics.known_shapes import from_rank
+from losslint.semantics.measures import asked_for_rank, literal_int, literal_ints, sizes_of
+from losslint.semantics.sizes import rank_of
 from losslint.semantics.state import Assumption, State
 from losslint.semantics.values import Kind, Value
 
@@ -165,6 +170,9 @@ def _compared(
     left = frame.evaluate(left_node, state)
     right = frame.evaluate(target.comparator, state)
     value = frame.compare(name, left, right, node, state)
+    decided = _by_rank(name, left, right)
+    if decided is not None:
+        return Test(value, decided)
     if positive == "is":
         test = _identity(left, right, state, value)
     elif positive == "in":
@@ -177,6 +185,8 @@ def _compared(
 
 
 def _identity(left: Value, right: Value, state: State, value: Value) -> Test:
+    if right.kind is Kind.BOOL and right.has_constant and not right.is_default:
+        return _is_bool(left, right.constant is True, state, value)
     if right.kind is not Kind.NONE:
         return Test(value, None, ((("is", left.key, right.key), True),), ((("is", left.key, right.key), False),))
     assumption: Assumption = ("none", left.key)
@@ -190,6 +200,17 @@ def _identity(left: Value, right: Value, state: State, value: Value) -> Test:
     return Test(value, known, ((assumption, True),), ((assumption, False),))
 
 
+def _is_bool(left: Value, expected: bool, state: State, value: Value) -> Test:
+    """`x is True` or `x is False`, which say that x is true or false; the opposite says nothing."""
+    truth: Assumption = ("truth", left.key)
+    if state.assumptions.get(truth) is (not expected):
+        return Test(value, False)
+    if left.has_constant and not left.is_default:
+        return Test(value, left.constant is expected)
+    same: Assumption = ("is", left.key, expected)
+    return Test(value, state.assumptions.get(same), ((same, True), (truth, expected)), ((same, False),))
+
+
 def _equality(left: Value, right: Value, state: State, value: Value) -> Test:
     if left.has_constant and not right.has_constant:
         left, right = right, left
@@ -199,7 +220,44 @@ def _equality(left: Value, right: Value, state: State, value: Value) -> Test:
     assumption: Assumption = ("eq", left.key, right.key)
     if known is None:
         known = state.assumptions.get(assumption)
-    return Test(value, known, ((assumption, True),), ((assumption, False),), (), closure(left) | closure(right))
+    return Test(
+        value,
+        known,
+        ((assumption, True), *_ranks_if(left, right)),
+        ((assumption, False),),
+        (),
+        closure(left) | closure(right),
+    )
+
+
+def _ranks_if(left: Value, right: Value) -> tuple[Atom, ...]:
+    """What `x.dim() == 4`, `x.ndim == 4` or `len(x.shape) == 4` says of ranks."""
+    rank, asked = literal_int(right), asked_for_rank(left)
+    if rank is None or asked is None:
+        return ()
+    return tuple((("shape", key, sizes), True) for key, sizes in from_rank(asked, rank).items())
+
+
+def _by_rank(name: str, left: Value, right: Value) -> bool | None:
+    """The answer to a test of a rank that is known."""
+    asked, other = asked_for_rank(left), literal_int(right)
+    rank = None if asked is None else rank_of(sizes_of(asked))
+    if rank is None:
+        return None
+    if name in ("in", "not in"):
+        among = literal_ints(right)
+        return None if among is None else (rank in among) is (name == "in")
+    return _ORDER[name](rank, other) if other is not None and name in _ORDER else None
+
+
+_ORDER: dict[str, Callable[[int, int], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+}
 
 
 def _known_equal(left: Value, right: Value, state: State) -> bool | None:

@@ -162,7 +162,8 @@ class Reduction:
 class Value:
     """What is known of one value at one point of one path. Equal `key`s mean the same value.
 
-    `rank` is None where unknown, `shape` holds one symbolic or known size a dimension ("" unknown) or is None;
+    `rank` is None where unknown, `shape` holds one symbolic or known size a dimension ("" unknown), with an unknown number of
+    dimensions as one entry, or is None (losslint/semantics/sizes.py; `sizes_of` reads it);
     `constant` is the Python constant (a default if `is_default`); `elements` the members of a literal sequence or
     mapping; `alias` the names of the parameters this is a view of (empty: fresh); `zero` the witness that it can be 0.
     """

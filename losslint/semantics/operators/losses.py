@@ -111,16 +111,24 @@ _CRITERIA = {
     ),
     "CTCLoss": ("ctc_loss", "blank= reduction= zero_infinity="),
 }
-_OPAQUE = (
-    "Module Sequential ModuleList ModuleDict Linear LazyLinear Bilinear Conv1d Conv2d Conv3d ConvTranspose1d "
-    "ConvTranspose2d ConvTranspose3d BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm LayerNorm RMSNorm GroupNorm "
-    "InstanceNorm1d InstanceNorm2d InstanceNorm3d Embedding EmbeddingBag RNN LSTM GRU RNNCell LSTMCell GRUCell "
-    "MultiheadAttention TransformerEncoder TransformerEncoderLayer TransformerDecoder TransformerDecoderLayer Identity "
-    "Upsample UpsamplingBilinear2d UpsamplingNearest2d AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d "
-    "AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d AvgPool1d AvgPool3d MaxPool1d MaxPool3d PReLU CELU Hardswish "
-    "GLU Dropout1d Dropout2d Dropout3d AlphaDropout PixelShuffle Unflatten ReflectionPad1d ReflectionPad2d ZeroPad2d "
-    "DataParallel DistributedDataParallel"
+_CONVOLUTION = "in_channels out_channels kernel_size stride= padding="
+_PLAIN_LAYERS = (
+    "Module Sequential ModuleList ModuleDict LazyLinear BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm LayerNorm "
+    "RMSNorm GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d EmbeddingBag RNN LSTM GRU RNNCell LSTMCell "
+    "GRUCell MultiheadAttention TransformerEncoder TransformerEncoderLayer TransformerDecoder "
+    "TransformerDecoderLayer Identity Upsample UpsamplingBilinear2d UpsamplingNearest2d AdaptiveAvgPool1d "
+    "AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d AvgPool1d AvgPool3d MaxPool1d "
+    "MaxPool3d PReLU CELU Hardswish GLU Dropout1d Dropout2d Dropout3d AlphaDropout PixelShuffle Unflatten "
+    "ReflectionPad1d ReflectionPad2d ZeroPad2d DataParallel DistributedDataParallel"
 ).split()
+_OPAQUE = {
+    **dict.fromkeys(_PLAIN_LAYERS, ""),
+    **dict.fromkeys("Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d".split(), _CONVOLUTION),
+    "Linear": "in_features out_features bias=",
+    "Bilinear": "in1_features in2_features out_features bias=",
+    "Embedding": "num_embeddings embedding_dim",
+    "AdaptiveAvgPool2d": "output_size",
+}
 
 
 def modules(by_name: dict[str, Operator]) -> dict[str, ModuleOperator]:
@@ -129,7 +137,8 @@ def modules(by_name: dict[str, Operator]) -> dict[str, ModuleOperator]:
     for name, (called, constructor) in {**_ACTIVATIONS, **_CRITERIA}.items():
         bound = parameters(constructor)
         kept = {parameter.name: parameter.name for parameter in bound}
-        found[f"torch.nn.{name}"] = ModuleOperator(by_name[called], bound, kept)
-    for name in _OPAQUE:
-        found[f"torch.nn.{name}"] = ModuleOperator(None)
+        defaults = {"start_dim": 1} if name == "Flatten" else {}
+        found[f"torch.nn.{name}"] = ModuleOperator(by_name[called], bound, kept, defaults)
+    for name, constructor in _OPAQUE.items():
+        found[f"torch.nn.{name}"] = ModuleOperator(None, parameters(constructor))
     return found

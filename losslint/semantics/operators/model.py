@@ -96,12 +96,13 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class ModuleOperator:
-    """A torch.nn module: the operator that calling it applies (None: opaque), its constructor, and which constructor
-    argument becomes which argument of the call."""
+    """A torch.nn module: the operator that calling it applies (None: opaque), its constructor, which constructor
+    argument becomes which argument of the call, and the defaults that differ from the operator's."""
 
     operator: Operator | None
     constructor: tuple[Parameter, ...] = ()
     mapping: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, int] = field(default_factory=dict)
 
 
 UNIT = Interval(0.0, 1.0)

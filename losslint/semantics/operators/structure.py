@@ -96,13 +96,14 @@ def _along_a_dim() -> tuple[Operator, ...]:
 
 
 def _shortened() -> tuple[Operator, ...]:
-    """torch.softmax and x.softmax take no stack level."""
+    """torch.softmax and x.softmax take no stack level; hstack and vstack join by a dimension that depends on the rank."""
     kind = Shape.SOFTMAX_LIKE
     return (
         operator("softmax", "input dim dtype=", kind, where="torch special method", dtype="float", result=UNIT),
         operator(
             "log_softmax", "input dim dtype=", kind, where="torch special method", dtype="float", result=NON_POSITIVE
         ),
+        operator("cat", "tensors", Shape.OTHER, where="", also=("torch.hstack", "torch.vstack")),
     )
 
 
@@ -191,7 +192,7 @@ def _views() -> tuple[Operator, ...]:
             "tensors dim=",
             Shape.JOIN,
             where="torch",
-            also=("torch.concat", "torch.concatenate", "torch.hstack", "torch.vstack"),
+            also=("torch.concat", "torch.concatenate"),
         ),
         operator("stack", "tensors dim=", Shape.JOIN, where="torch"),
     )

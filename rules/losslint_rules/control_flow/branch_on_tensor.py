@@ -6,7 +6,8 @@ torch.compile splits its graph, and on a GPU every test waits for the device.
 
 A warning where an input of the loss provably decides its value. Guards against empty selections (`if mask.any():`),
 tests for NaN and validation that raises are info: sound in eager mode, and worth knowing if you compile.
-Tests of shapes, None, types, lengths and settings are no tests of a tensor and are silent.
+Tests of shapes, None, types, lengths and settings are no tests of a tensor and are silent. A tensor that provably has more than one
+element raises here: that is ambiguous-truth (LL803), and reported once.
 
 ## Bad
 
@@ -49,6 +50,7 @@ from losslint.semantics.guards import COMPARISONS
 from losslint.semantics.spelling import excerpt, without_parentheses
 from losslint.semantics.terms import carries_from_input
 from losslint.semantics.values import Value
+from losslint_rules.control_flow.elementwise_tests import has_elements
 
 RULE = Rule(
     code="LL801",
@@ -65,8 +67,8 @@ _COUNTS = frozenset({"sum", "count_nonzero", "numel", "item", "len", "int", "flo
 @RULE.on_op(BRANCH)
 def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report a truth test of tensors; what only guards or validates is info."""
-    if not op.gradient_matters:
-        return
+    if not op.gradient_matters or any(has_elements(value) for value in op.operands):
+        return  # with many elements it raises, which LL803 reports
     guards = (
         all(is_guard(value) or not carries_from_input(value) for value in op.operands)
         or op.detail == "assert"

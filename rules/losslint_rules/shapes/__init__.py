@@ -1,0 +1,1 @@
+"""Dimensions that broadcast, vanish or are mistaken for one another."""
