@@ -4,9 +4,6 @@ Without `dim`, `F.softmax`, `F.log_softmax`, `F.softmin` and their modules guess
 dimensions, else dimension 1. A batch of sequences (N, T, C) is normalised over the *batch*. torch warns of it at
 every call and will take the guess away.
 
-`nll_loss` of a log_softmax over dimension 0 is reported too where the input has two dimensions or more: there the
-classes are dimension 1.
-
 ## Bad
 
 ```python
@@ -37,8 +34,7 @@ from collections.abc import Iterator
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, with_calls
 from losslint.semantics.graph import Graph, Op
-from losslint_rules.usage.arguments import argument, is_complete, made_here, written
-from losslint_rules.usage.meanings import Meaning, meaning_of
+from losslint_rules.usage.arguments import is_complete, made_here
 
 RULE = Rule(code="LL719", name="softmax-without-dim", severity=Severity.WARNING)
 
@@ -58,23 +54,3 @@ def without_dim(op: Op, graph: Graph) -> Iterator[Finding]:
         f"{op.name} without dim guesses the dimension ({guess}), and torch warns of it; say which one holds the classes",
         evidence=with_calls(op, made_here(op.value, "is normalised over a guessed dimension") if module else ()),
     )
-
-
-@RULE.on_op("nll_loss")
-def over_the_batch(op: Op, graph: Graph) -> Iterator[Finding]:
-    """Report log-probabilities that were normalised over the batch."""
-    given = argument(op, "input")
-    meant = meaning_of(given) if given is not None else None
-    if meant is None or meant.meaning is not Meaning.LOG_PROBABILITY or not meant.plain or not graph.matters(op.value):
-        return
-    made = meant.made
-    dim = made.origin.keywords.get("dim")
-    rank = made.rank
-    if made.key != (given.key if given is not None else -1) or dim is None or rank is None or rank < 2:
-        return
-    if dim.has_constant and not dim.is_default and dim.constant in (0, -rank):
-        yield RULE.finding(
-            op.site,
-            f"nll_loss takes the classes from dimension 1, and `{written(op, 'input', 0)}` is normalised over dimension 0",
-            evidence=with_calls(op, made_here(made, "is normalised over dimension 0")),
-        )
