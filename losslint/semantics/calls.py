@@ -345,7 +345,9 @@ def call_value(
     from_module = function.gradient is Gradient.CARRIES or function.kind is Kind.UNKNOWN  # it may be a network
     if from_module and any(devices.is_on_input(value) for value in arguments.all):
         made = made.with_(device=Device.INPUT)
-    return made.with_(gradient=Gradient.CARRIES) if from_module and state.gradient_matters else made
+    if not state.gradient_matters:
+        return made.with_(gradient=Gradient.CUT) if made.gradient is Gradient.CARRIES else made
+    return made.with_(gradient=Gradient.CARRIES) if from_module else made
 
 
 def _named_call(frame: Frame, name: str, node: cst.Call, state: State) -> Value:
