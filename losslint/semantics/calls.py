@@ -11,6 +11,7 @@ import libcst as cst
 from losslint.semantics import (
     builtin_calls,
     callables,
+    collectives,
     devices,
     differentiation,
     distributions,
@@ -141,6 +142,8 @@ def library_call(
         return arguments.positional[0]
     if qualified == "torch.autograd.grad":
         return differentiation.gradient_of(frame, arguments, node, state)
+    if collectives.is_gather(qualified):
+        return collectives.gather(frame, qualified, arguments, node, state)
     if distributions.is_distribution(qualified):
         return distributions.construct(frame, qualified, arguments, node, state)
     if qualified.startswith(("math.", "numpy.")):
