@@ -11,6 +11,7 @@ import pytest
 from losslint.semantics.graph import IN_PLACE, Graph
 from losslint.semantics.interpreter import analyse
 from losslint.semantics.names import parse_unit
+from losslint.semantics.values import Gradient
 from losslint.semantics.views import shared_parameter
 
 HEADER = "import torch\nimport torch.nn.functional as F\nfrom torch import Tensor\n"
@@ -76,3 +77,16 @@ def test_operators_that_work_in_place_say_so(statement: str, name: str) -> None:
 def test_what_returns_its_result_does_not_work_in_place() -> None:
     ops = graph_of("def loss(x: Tensor):\n    y = x.clamp(0) + 1\n    n = 0\n    n += 1\n    return y.sum() * n\n").ops
     assert [op.name for op in ops if op.detail == IN_PLACE] == []
+
+
+def test_what_is_gathered_has_no_graph() -> None:
+    text = """
+    import torch.distributed as dist
+    def loss(x: Tensor):
+        gathered = [torch.zeros_like(x) for _ in range(2)]
+        dist.all_gather(gathered, x)
+        return torch.cat(gathered), torch.cat([x, *gathered])
+    """
+    (returned,) = graph_of(text).returns
+    copies, joined = returned.operands[0].elements
+    assert (copies.gradient, joined.gradient) == (Gradient.CUT, Gradient.CARRIES)

@@ -11,6 +11,7 @@ import libcst as cst
 from losslint.semantics import (
     builtin_calls,
     callables,
+    collectives,
     devices,
     differentiation,
     distributions,
@@ -144,6 +145,8 @@ def library_call(
         return arguments.positional[0]
     if qualified == "torch.autograd.grad":
         return differentiation.gradient_of(frame, arguments, node, state)
+    if collectives.is_gather(qualified):
+        return collectives.gather(frame, qualified, arguments, node, state)
     if distributions.is_distribution(qualified):
         return distributions.construct(frame, qualified, arguments, node, state)
     if qualified.startswith(("math.", "numpy.")):
@@ -361,7 +364,9 @@ def call_value(
     from_module = function.gradient is Gradient.CARRIES or function.kind is Kind.UNKNOWN  # it may be a network
     if from_module and any(devices.is_on_input(value) for value in arguments.all):
         made = made.with_(device=Device.INPUT)
-    return made.with_(gradient=Gradient.CARRIES) if from_module and state.gradient_matters else made
+    if not state.gradient_matters:
+        return made.with_(gradient=Gradient.CUT) if made.gradient is Gradient.CARRIES else made
+    return made.with_(gradient=Gradient.CARRIES) if from_module else made
 
 
 def _named_call(frame: Frame, name: str, node: cst.Call, state: State) -> Value:

@@ -36,7 +36,12 @@ def store(frame: Frame, target: cst.Subscript, value: Value, state: State) -> No
     else:
         state.bind(
             name,
-            receiver.with_(key=frame.machine.fresh(), elements=None, origin=Origin("unknown", (receiver, value))),
+            receiver.with_(
+                key=frame.machine.fresh(),
+                elements=None,
+                origin=Origin("unknown", (receiver, value)),
+                gradient=strongest_gradient((receiver.gradient, value.gradient)),
+            ),
         )
 
 

@@ -47,7 +47,9 @@ def terms(value: Value) -> Iterator[Value]:
         seen.add(current.key)
         operands = [each for each in current.origin.operands if each.kind is not Kind.NONE]
         name = current.origin.name
-        if name in _SUMS and operands:
+        if current.gradient in DEAD and any(each.gradient is Gradient.CARRIES for each in operands):
+            yield current  # under no_grad a sum is where the gradient of its operands ends
+        elif name in _SUMS and operands:
             pending.extend(operands)
         elif name in _SCALINGS and operands and all(_is_factor(each) for each in operands[1:]):
             pending.append(operands[0])
