@@ -53,12 +53,12 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     if not reduces_all(op.value) or not graph.matters(op.value):
         return
     for factor in product_factors(op.operands[0]):
-        loss = without_views(factor)
-        weight = loss.origin.keywords.get("weight")
-        weighted = loss.origin.name in ("cross_entropy_loss", "nll_loss") and loss.reduction.kind is Reduced.NONE
+        entropy = without_views(factor)
+        weight = entropy.origin.keywords.get("weight")
+        weighted = entropy.origin.name in ("cross_entropy_loss", "nll_loss") and entropy.reduction.kind is Reduced.NONE
         if not weighted or weight is None or weight.kind is Kind.NONE:
             continue
-        site = loss.origin.site
+        site = entropy.origin.site
         yield RULE.finding(
             op.site,
             f"the mean divides by the number of elements, not by the weights `{excerpt(weight)}` of the targets as torch's own "

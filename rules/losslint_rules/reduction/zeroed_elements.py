@@ -33,10 +33,10 @@ def zeroed_elements(op: Op) -> Iterator[Zeroed]:
         if why is not None:
             yield Zeroed(mask, why, partial(_has_root, _root(mask)))
     for factor in product_factors(op.operands[0]) if op.name == "mean" else ():
-        loss = without_views(factor)
-        if ignored_by(loss) is not None and loss.reduction.kind is Reduced.NONE:
-            target = bare_mask(loss.origin.operands[1])
-            yield Zeroed(loss, "this is 0 for targets that are ignored", partial(_compares, target))
+        entropy = without_views(factor)
+        if ignored_by(entropy) is not None and entropy.reduction.kind is Reduced.NONE:
+            target = bare_mask(entropy.origin.operands[1])
+            yield Zeroed(entropy, "this is 0 for targets that are ignored", partial(_compares, target))
 
 
 def ignored_by(loss: Value) -> Value | None:
