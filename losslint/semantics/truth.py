@@ -79,9 +79,10 @@ def read_test(frame: Frame, node: cst.BaseExpression, state: State) -> Test:
         case cst.Call(func=cst.Name(value="bool"), args=[argument]):
             return read_test(frame, argument.value, state)
         case cst.Call(func=cst.Name(value="isinstance"), args=[subject, expected]):
-            return _instance(
-                frame, frame.evaluate(subject.value, state), expected.value, state, frame.evaluate(node, state)
-            )
+            text = frame.unit.code(expected.value)
+            return _instance(frame.evaluate(subject.value, state), text, state, frame.evaluate(node, state))
+        case cst.Call(func=func, args=[subject]) if frame.unit.qualified(func) == "torch.is_tensor":
+            return _instance(frame.evaluate(subject.value, state), "torch.Tensor", state, frame.evaluate(node, state))
     return truthiness(frame.evaluate(node, state), state)
 
 
@@ -282,8 +283,7 @@ def _membership(left: Value, right: Value, state: State, value: Value) -> Test:
 _SEQUENCE_NAMES = frozenset({"list", "tuple", "List", "Tuple", "Sequence", "Iterable"})
 
 
-def _instance(frame: Frame, subject: Value, expected: cst.BaseExpression, state: State, value: Value) -> Test:
-    text = frame.unit.code(expected)
+def _instance(subject: Value, text: str, state: State, value: Value) -> Test:
     words = {word.rpartition(".")[2] for word in text.replace("(", " ").replace(")", " ").replace(",", " ").split()}
     assumption: Assumption = ("isinstance", subject.key, text)
     known = state.assumptions.get(assumption)

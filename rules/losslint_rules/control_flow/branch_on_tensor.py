@@ -55,7 +55,7 @@ from losslint_rules.control_flow.elementwise_tests import has_elements
 RULE = Rule(
     code="LL801",
     name="branch-on-tensor",
-    severity=Severity.WARNING,
+    severity=Severity.INFO,
     confirmed_by=("trace",),
     precondition=Precondition.TRACED,
 )

@@ -47,7 +47,7 @@ from losslint.semantics.values import Gradient
 RULE = Rule(
     code="LL802",
     name="loop-over-tensor",
-    severity=Severity.WARNING,
+    severity=Severity.INFO,
     confirmed_by=("trace",),
     precondition=Precondition.TRACED,
 )

@@ -43,7 +43,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import DeadTerm, dead_terms, inputs
 from losslint.semantics.values import Gradient, Value
 
-RULE = Rule(code="LL104", name="escaped-graph", severity=Severity.ERROR, confirmed_by=("dead_gradient", "terms"))
+RULE = Rule(code="LL104", name="escaped-graph", severity=Severity.INFO, confirmed_by=("dead_gradient", "terms"))
 
 _ESCAPES = {
     "item": ".item()",

@@ -54,11 +54,22 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             if (
                 culprit.origin.name in ("tensor", "as_tensor", "scalar_tensor", "from_numpy", "Variable")
                 and culprit.origin.site is not None
+                and not _is_no_tensor(culprit, graph)
             ):
                 yield _rewrapped(culprit)
     for op in graph.returns:
         for value in returned_values(op):
             yield from (_forced(term) for term in terms(value) if _is_forced(term))
+
+
+def _is_no_tensor(culprit: Value, graph: Graph) -> bool:
+    """Whether the path asked what it wraps, and it is an array or a number there."""
+    op = graph.op_of(culprit)
+    wrapped = {each.key for each in inputs(culprit)}
+    for assumption, holds in (op.assumptions if op is not None else {}).items():
+        if assumption[0] == "isinstance" and assumption[1] in wrapped and ("Tensor" in str(assumption[2])) is not holds:
+            return True
+    return False
 
 
 def _rewrapped(culprit: Value) -> Finding:

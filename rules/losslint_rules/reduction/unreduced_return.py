@@ -57,7 +57,7 @@ from losslint_rules.reduction.returns import (
 RULE = Rule(
     code="LL301",
     name="unreduced-return",
-    severity=Severity.WARNING,
+    severity=Severity.INFO,
     confirmed_by=("unreduced",),
     precondition=Precondition.RESULT,
 )
