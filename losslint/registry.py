@@ -83,7 +83,11 @@ def nearest(selector: str) -> str | None:
     infos = index().values()
     known = [info.code for info in infos] + [info.name for info in infos]
     wanted = selector.upper() if selector[:2].upper() == "LL" else selector.lower().replace("_", "-")
-    return next(iter(difflib.get_close_matches(wanted, known, n=1)), None)
+    read = wanted[:2] + wanted[2:].translate(_MISREAD)
+    return read if read in known else next(iter(difflib.get_close_matches(wanted, known, n=1)), None)
+
+
+_MISREAD = str.maketrans("OIL", "011")
 
 
 def matching(selector: str) -> frozenset[str]:

@@ -121,9 +121,9 @@ def test_unsafe_fixes_need_the_flag(tmp_path: Path) -> None:
     sample = tmp_path / "sample.py"
     text = UNREDUCED
     sample.write_text(text)
-    assert run("check", "--fix", ".", cwd=tmp_path).returncode == 1
+    assert run("check", "--fix", "--fail-on", "info", ".", cwd=tmp_path).returncode == 1
     assert sample.read_text() == text
-    assert run("check", "--fix", "--unsafe-fixes", ".", cwd=tmp_path).returncode == 0
+    assert run("check", "--fix", "--unsafe-fixes", "--fail-on", "info", ".", cwd=tmp_path).returncode == 0
     assert "((pred - target) ** 2).mean()" in sample.read_text()
 
 

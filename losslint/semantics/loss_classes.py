@@ -14,7 +14,7 @@ from losslint.semantics.loss_names import is_loss_value, is_well_known, names_a_
 from losslint.semantics.metric_paths import is_about_metrics
 from losslint.semantics.outline import Function, decorators, parameters
 from losslint.semantics.project import Definition, Project
-from losslint.semantics.roles import role_by_name
+from losslint.semantics.role_names import role_by_name
 from losslint.semantics.tree_walk import own_nodes
 from losslint.semantics.values import Role
 

@@ -10,7 +10,8 @@ from losslint.semantics.devices import is_placed_by_name
 from losslint.semantics.intervals import POSITIVE
 from losslint.semantics.loss_names import words
 from losslint.semantics.operators import Interval
-from losslint.semantics.roles import annotated_sizes, kind_by_annotation, role_by_name, says_epsilon, says_probability
+from losslint.semantics.role_names import role_by_name, says_epsilon, says_probability
+from losslint.semantics.roles import annotated_sizes, kind_by_annotation
 from losslint.semantics.sizes import rank_of
 from losslint.semantics.state import State
 from losslint.semantics.values import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from losslint.semantics.graph import Graph, Op
-from losslint.semantics.roles import says_epsilon
+from losslint.semantics.role_names import says_epsilon
 from losslint.semantics.values import Kind, Role, Value
 
 LARGEST_EPS = 1e-3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from losslint.semantics.roles import says_epsilon
+from losslint.semantics.role_names import says_epsilon
 from losslint.semantics.values import DType, Kind, Role, Value
 
 

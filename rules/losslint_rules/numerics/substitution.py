@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from losslint.semantics import intervals
 from losslint.semantics.intervals import POSITIVE
 from losslint.semantics.operators import Interval
-from losslint.semantics.roles import says_epsilon
+from losslint.semantics.role_names import says_epsilon
 from losslint.semantics.values import EVERYTHING, Value
 
 
