@@ -58,17 +58,20 @@ _COUNTS = frozenset("numel item tolist sum any all count_nonzero int bool".split
 @RULE.on_graph
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report returns of constants that a test of the data chooses."""
-    if graph.calls_backward or is_called_in_file(graph):
+    constants = [op for op in graph.returns if op.gradient_matters and _is_constant_return(op)]
+    if not constants or graph.calls_backward or is_called_in_file(graph):
         return
     carrying = [op for op in graph.returns if any(_carries(value) for value in returned_values(op))]
-    for op in graph.returns:
-        values = returned_values(op)
-        if not values or not all(_is_constant(value) for value in values) or not op.gradient_matters:
-            continue
-        deciding = {id(each.test): each for each in op.conditions for other in carrying if _decides(each, op, other)}
-        if len(deciding) == 1:
-            (condition,) = deciding.values()
-            yield _finding(graph, op, values[0], condition)
+    for op in constants:
+        deciding = {id(each.test): each for other in carrying if (each := _parting(op, other)) is not None}
+        asked = [each for each in deciding.values() if _asks_data(each)]
+        if len(asked) == 1:
+            yield _finding(graph, op, returned_values(op)[0], asked[0])
+
+
+def _is_constant_return(op: Op) -> bool:
+    values = returned_values(op)
+    return bool(values) and all(_is_constant(value) for value in values)
 
 
 def _carries(value: Value) -> bool:
@@ -91,16 +94,14 @@ def _is_constant(value: Value) -> bool:
     )
 
 
-def _decides(condition: Condition, constant: Op, carrying: Op) -> bool:
-    """Whether this test of the data, answered the other way, leads from the same place to the other return."""
-    if not _asks_data(condition):
-        return False
+def _parting(constant: Op, carrying: Op) -> Condition | None:
+    """The test at which the ways to two returns part."""
     for mine, other in zip(constant.conditions, carrying.conditions, strict=False):
         if mine.test.key != other.test.key:
-            return False
+            return None
         if mine.holds is not other.holds:
-            return mine is condition
-    return False
+            return mine
+    return None
 
 
 def _asks_data(condition: Condition) -> bool:

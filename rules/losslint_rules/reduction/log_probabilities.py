@@ -13,9 +13,10 @@ _KEEP = frozenset(
 def picked_log_probability(value: Value) -> Value | None:
     """The log-probabilities that a value is a mean or a sum of, as a target picks or weighs them; None if it is not."""
     name, operands = value.origin.name, value.origin.operands
-    picks = name in ("gather", "getitem", "take_along_dim", "index_select") and any(map(_is_label, operands[1:]))
-    if picks and is_log_probability(operands[0]):
+    if _picks(value) and is_log_probability(operands[0]):
         return operands[0]
+    if name == "log" and is_log_probability(value) and _picks(_unguarded(operands[0])):
+        return value
     if name in _KEEP and operands:
         return picked_log_probability(operands[0])
     if name == "mul" and len(operands) == 2:
@@ -38,10 +39,21 @@ def is_log_probability(value: Value) -> bool:
         return True
     if current.origin.name != "log":
         return False
-    inside = current.origin.operands[0]
-    if inside.origin.name == "add" and isinstance(inside.origin.operands[1].constant, float):
-        inside = inside.origin.operands[0]
+    inside = _unguarded(current.origin.operands[0])
     return inside.interval.low >= 0 and inside.interval.high <= 1
+
+
+def _unguarded(probability: Value) -> Value:
+    """A probability without the small constant that is added to it."""
+    operands = probability.origin.operands
+    guarded = probability.origin.name == "add" and isinstance(operands[1].constant, float)
+    return operands[0] if guarded else probability
+
+
+def _picks(value: Value) -> bool:
+    """Whether a value is what a target picks: `x.gather(1, target)`, `x[rows, target]`."""
+    picking = value.origin.name in ("gather", "getitem", "take_along_dim", "index_select")
+    return picking and any(map(_is_label, value.origin.operands[1:]))
 
 
 def _is_label(value: Value) -> bool:
@@ -90,5 +102,22 @@ def _is_complement(value: Value, of: Value) -> bool:
 
 
 def _both(left: Value, right: Value) -> Value | None:
-    first = picked_log_probability(left)
-    return first if first is not None and picked_log_probability(right) is not None else None
+    """A sum of log-probabilities, of which the target picks at least one: label smoothing adds all classes."""
+    first, second = picked_log_probability(left), picked_log_probability(right)
+    if first is not None and (second is not None or _averages(right)):
+        return first
+    return second if second is not None and _averages(left) else None
+
+
+def _averages(value: Value) -> bool:
+    """Log-probabilities times a positive number, or their mean or sum."""
+    current = value
+    while current.origin.operands:
+        operands = current.origin.operands
+        if current.origin.name == "mul" and any(map(_is_positive, operands)):
+            current = operands[1] if _is_positive(operands[0]) else operands[0]
+        elif current.origin.name in _KEEP and not is_log_probability(current):
+            current = operands[0]
+        else:
+            break
+    return is_log_probability(current)
