@@ -27,6 +27,7 @@ _CASTS = {
 _FLOATS = (DType.HALF, DType.FLOAT, DType.DOUBLE)
 _COUNTS = (DType.BOOL, DType.INT)
 _TOTALS = frozenset({"sum", "nansum", "prod", "cumsum", "cumprod", "trace"})
+_FLOATS_ONLY = frozenset({"mean", "nanmean", "std", "var", "norm", "linalg_vector_norm", "quantile"})
 _FLOAT_FACTORIES = frozenset({"zeros", "ones", "empty", "rand", "randn", "linspace", "eye"})
 # Pointwise operators that give integers for integers; the others give floats.
 _EXACT = frozenset(
@@ -56,6 +57,8 @@ def result_dtype(operator: Operator, arguments: Mapping[str, Value], operands: I
         return known if known in _FLOATS else DType.FLOAT
     if operator.shape is Shape.FACTORY:
         return known if name.startswith("new_") or name.endswith("_like") else _made(name)
+    if name in _FLOATS_ONLY and known in _COUNTS:
+        return DType.UNKNOWN  # torch raises
     if name in _TOTALS and known is DType.BOOL:
         return DType.INT
     if operator.shape is Shape.POINTWISE:
