@@ -90,6 +90,7 @@ x.view(x.size(0) * x.size(1), x.size(2) * x.size(3)) | x.numel() * v | x.reshape
 b.permute(0, 2, 1).reshape(-1, b.shape[1]) | torch.movedim(b, 0, 2) | b.sum(1).mean(-1) | b.sum(-1).mean(1)
 b.sum(1)[:, 0] | x.sum(1).view(-1) | x.mean(1).mean(1) | b.unsqueeze(1).squeeze(1) | m.quantile(0.5, dim=1)
 m.mode()[0] | m.count_nonzero(dim=0)
+torch.diag(v) | torch.diag(m.t() @ m) | torch.diag(v, 1) | m.sum(**{"dim": 1}) | nn.RMSNorm(3)(m) | nn.Dropout2d(0.1)(x)
 """.strip()
 SAMPLES = [part.strip() for part in EXPRESSIONS.replace("\n", " | ").split(" | ") if part.strip()]
 

@@ -6,7 +6,12 @@ from losslint.semantics.measures import literal_int, size_of, sizes_of
 from losslint.semantics.sizes import Sizes, replaced
 from losslint.semantics.values import Value
 
-_KEEPS = frozenset("BatchNorm1d BatchNorm2d LayerNorm GroupNorm InstanceNorm2d Identity PReLU".split())
+_KEEPS = frozenset(
+    (
+        "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm LayerNorm RMSNorm GroupNorm InstanceNorm1d InstanceNorm2d "
+        "InstanceNorm3d Identity PReLU CELU Hardswish Dropout1d Dropout2d Dropout3d AlphaDropout"
+    ).split()
+)
 _SPATIAL = {f"{name}{number}d": number for name in ("Conv", "ConvTranspose") for number in (1, 2, 3)}
 
 

@@ -27,6 +27,8 @@ Arguments = Mapping[str, Value]
 def result_sizes(operator: Operator, arguments: Arguments, positional: Sequence[Value]) -> Sizes | None:
     """The shape of the result, for several outputs of each; None where nothing is known."""
     first = next(iter(arguments.values()), None)
+    if "**" in arguments:
+        return None  # a dim, a keepdim or a reduction may be among them
     if operator.shape is Shape.FACTORY:
         return _made(operator.name, arguments, positional)
     if first is None:
@@ -111,7 +113,7 @@ def _opened(sizes: Sizes, dim: int) -> Sizes | None:
 def _loss(name: str, arguments: Arguments, first: Value) -> Sizes | None:
     """() where it is reduced; without reduction element by element, or one element a sample."""
     legacy = [arguments[each] for each in ("reduce", "size_average") if each in arguments]
-    if any(value.kind is not Kind.NONE for value in legacy) or "**" in arguments:
+    if any(value.kind is not Kind.NONE for value in legacy):
         return None
     reduction = arguments.get("reduction")
     if reduction is None or reduction.constant in ("mean", "sum", "batchmean"):
@@ -167,6 +169,8 @@ def _selected(name: str, arguments: Arguments, first: Value) -> Sizes | None:
     if name == "nonzero":
         rank = "" if sizes is None or pack_position(sizes) is not None else len(sizes)
         return ("", rank) if "as_tuple" not in arguments else None
+    if name == "diag" and sizes is not None and pack_position(sizes) is None and len(sizes) in (1, 2):
+        return (*sizes, *sizes) if len(sizes) == 1 and len(arguments) == 1 else ("",) * (3 - len(sizes))
     if name == "unique":
         return ("",) if len(arguments) == 1 else None
     dim = literal_int(arguments["dim"]) if "dim" in arguments else -1
