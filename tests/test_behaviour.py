@@ -100,7 +100,7 @@ def test_writes_to_arguments(loss: Callable[..., Tensor], argument: str, marker:
 
 def test_writes_in_a_list_and_to_several() -> None:
     def loss(x: list[Tensor], t: Tensor) -> Tensor:
-        t.neg_()  # first write
+        t.neg_()  # first write  # losslint: ignore[LL601] -- on purpose
         x[1].relu_()
         return F.mse_loss(x[0], t) + x[1].sum()
 
@@ -148,7 +148,7 @@ def test_every_kind_of_argument_is_compared(value: Tensor) -> None:
     assert found_by(input_mutation, lambda x, other: x.mean(), X, other)["status"] == "unchanged"
 
     def loss(x: Tensor, other: Tensor) -> Tensor:
-        other.resize_(0)
+        other.resize_(0)  # losslint: ignore[LL601] -- on purpose
         return x.mean()
 
     if value.numel():
