@@ -100,7 +100,8 @@ def test_writes_to_arguments(loss: Callable[..., Tensor], argument: str, marker:
 
 def test_writes_in_a_list_and_to_several() -> None:
     def loss(x: list[Tensor], t: Tensor) -> Tensor:
-        t.neg_()  # first write  # losslint: ignore[LL601] -- on purpose
+        # losslint: ignore[LL601] -- on purpose
+        t.neg_()  # first write
         x[1].relu_()
         return F.mse_loss(x[0], t) + x[1].sum()
 
