@@ -50,7 +50,7 @@ import libcst as cst
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
-from losslint.semantics.graph import Graph, Op
+from losslint.semantics.graph import BACKWARD, Graph, Op, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.stored_attributes import methods_of, stores
 from losslint.semantics.values import Gradient
@@ -108,38 +108,25 @@ def _reading(graph: Graph, name: str) -> Iterator[Step]:
 
 @RULE.on_op("add")
 def in_loop(op: Op, graph: Graph) -> Iterator[Finding]:
-    """Report `running += loss` in a loop that calls `loss.backward()`."""
-    names = _summed(op)
+    """Report `running += loss` in a loop that calls backward() on the loss, and not on the total."""
+    node, differentiated = op.site.node, [each.operands[0] for each in graph.named(BACKWARD)]
+    if not isinstance(node, cst.AugAssign) or not isinstance(node.target, cst.Name) or not op.in_loop:
+        return
+    added, keys = op.operands[1], {value.key for value in ancestors(differentiated)}
+    loss = next((each for each in ancestors([added]) if each.key in keys and each.gradient is Gradient.CARRIES), None)
     if (
-        names is None
-        or not op.in_loop
-        or op.operands[1].gradient is not Gradient.CARRIES
-        or not op.operands[1].is_tensor
+        loss is None
+        or op.value.key in keys
+        or added.gradient is not Gradient.CARRIES
+        or loss.origin.name == "parameter"
     ):
         return
-    total, loss = names
-    loop = op.in_loop[-1]
-    whole = graph.unit.module.code if graph.function is None else graph.unit.code(graph.function)
-    if not _calls_backward(loss, loop.unit.code(loop.node)) or _calls_backward(total, whole):
+    if not any(each.in_loop[-1:] == op.in_loop[-1:] for each in graph.named(BACKWARD)):
         return
+    total, name = node.target.value, " ".join(op.site.unit.code(node.value).split())
     yield RULE.finding(
         op.site,
-        f"`{total}` keeps the graph of every `{loss}` that is added to it, long after its backward(); "
-        f"add `{loss}.item()`, or `{loss}.detach()`",
-        evidence=[Step(loop, "this loop adds one graph a turn")],
+        f"`{total}` keeps the graph of every `{name}` that is added to it, long after its backward(); add its .item(), or "
+        "detach it",
+        evidence=[Step(op.in_loop[-1], "this loop adds one graph a turn")],
     )
-
-
-def _summed(op: Op) -> tuple[str, str] | None:
-    """The names in `total += loss` and `total = total + loss`, a factor behind the loss left out."""
-    node = op.site.node
-    if not isinstance(node, cst.AugAssign) or not isinstance(node.target, cst.Name):
-        return None
-    value = node.value
-    while isinstance(value, cst.BinaryOperation):
-        value = value.left
-    return (node.target.value, value.value) if isinstance(value, cst.Name) else None
-
-
-def _calls_backward(name: str, code: str) -> bool:
-    return re.search(rf"\b{re.escape(name)}\.backward\(", code) is not None
