@@ -109,24 +109,30 @@ def _reading(graph: Graph, name: str) -> Iterator[Step]:
 @RULE.on_op("add")
 def in_loop(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report `running += loss` in a loop that calls backward() on the loss, and not on the total."""
-    node, differentiated = op.site.node, [each.operands[0] for each in graph.named(BACKWARD)]
-    if not isinstance(node, cst.AugAssign) or not isinstance(node.target, cst.Name) or not op.in_loop:
+    node = op.site.node
+    if not isinstance(node, cst.AugAssign) or not isinstance(node.target, cst.Name) or len(op.operands) != 2:
         return
-    added, keys = op.operands[1], {value.key for value in ancestors(differentiated)}
-    loss = next((each for each in ancestors([added]) if each.key in keys and each.gradient is Gradient.CARRIES), None)
-    if (
-        loss is None
-        or op.value.key in keys
-        or added.gradient is not Gradient.CARRIES
-        or loss.origin.name == "parameter"
-    ):
+    if not _adds_differentiated(op, graph):
         return
-    if not any(each.in_loop[-1:] == op.in_loop[-1:] for each in graph.named(BACKWARD)):
-        return
-    total, name = node.target.value, " ".join(op.site.unit.code(node.value).split())
+    total, added = node.target.value, " ".join(op.site.unit.code(node.value).split())
     yield RULE.finding(
         op.site,
-        f"`{total}` keeps the graph of every `{name}` that is added to it, long after its backward(); add its .item(), or "
+        f"`{total}` keeps the graph of every `{added}` that is added to it, long after its backward(); add its .item(), or "
         "detach it",
         evidence=[Step(op.in_loop[-1], "this loop adds one graph a turn")],
     )
+
+
+def _adds_differentiated(op: Op, graph: Graph) -> bool:
+    """Whether backward() is called in the same loop on what is added, and nowhere on the total."""
+    calls = list(graph.named(BACKWARD))
+    added = op.operands[1]
+    if (
+        not op.in_loop
+        or added.gradient is not Gradient.CARRIES
+        or all(call.in_loop[-1:] != op.in_loop[-1:] for call in calls)
+    ):
+        return False
+    keys = {value.key for value in ancestors([call.operands[0] for call in calls])}
+    shared = next((value for value in ancestors([added]) if value.key in keys), None)
+    return op.value.key not in keys and shared is not None and shared.origin.name != "parameter"
