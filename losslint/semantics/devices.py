@@ -50,7 +50,7 @@ def device_of(
     if operator.name in ("cuda", "cpu"):
         return Device.DEFAULT if operator.name == "cpu" else Device.UNKNOWN
     asked = arguments.get("device")
-    if asked is not None and asked.kind is not Kind.NONE and not any(asked is each for each in positional):
+    if asked is not None and _is_asked(asked) and not any(asked is each for each in positional):
         return asked_for(asked)
     if first is not None and operator.name in ("to", "type", "type_as"):
         return _moved(first, [*positional[1:], *(arguments[name] for name in ("other",) if name in arguments)])
@@ -66,6 +66,11 @@ def of_member(container: Value) -> Device:
     """Where the members of a sequence are that the loss is given: predictions and targets are tensors."""
     is_input = container.kind is Kind.UNKNOWN and container.role in (Role.PREDICTION, Role.TARGET)
     return container.device if is_input else Device.UNKNOWN
+
+
+def _is_asked(device: Value) -> bool:
+    """Whether a `device=` may say something: a parameter that is None by default may be given one."""
+    return device.kind is not Kind.NONE or device.is_default
 
 
 def asked_for(device: Value) -> Device:
@@ -122,7 +127,7 @@ def rewrapped(qualified: str, data: Value | None, arguments: Mapping[str, Value]
     if qualified.startswith("torch.cuda."):
         return Device.UNKNOWN
     asked = arguments.get("device")
-    if asked is not None and asked.kind is not Kind.NONE:
+    if asked is not None and _is_asked(asked):
         return asked_for(asked)
     if data is None or data.kind in (*_PLACELESS, Kind.SEQUENCE) or data.role is Role.CONFIG:
         return default

@@ -34,11 +34,21 @@ class Mixture:
 
 def mixtures(graph: Graph) -> Iterator[Mixture]:
     """Every operator of a loss that fails on a GPU, on paths that no test of the device decides."""
+    if _stays_on_cpu(graph):
+        return
     for op in graph.ops:
         pair = _pair(op)
         source = _made_at(pair[0]) if pair is not None else None
         if pair is not None and source is not None and not asks_for_device(op):
             yield Mixture(op, *pair, source)
+
+
+def _stays_on_cpu(graph: Graph) -> bool:
+    """Whether a file chooses the device of every tensor, or trains a model without ever speaking of devices."""
+    code = graph.unit.module.code
+    if "set_default_device(" in code or "set_default_tensor_type(" in code:
+        return True
+    return graph.calls_backward and "cuda" not in code and "device" not in code
 
 
 def _pair(op: Op) -> tuple[Value, Value] | None:

@@ -50,7 +50,7 @@ import libcst as cst
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
-from losslint.semantics.graph import Graph, Op
+from losslint.semantics.graph import BACKWARD, Graph, Op, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.stored_attributes import methods_of, stores
 from losslint.semantics.values import Gradient
@@ -108,38 +108,31 @@ def _reading(graph: Graph, name: str) -> Iterator[Step]:
 
 @RULE.on_op("add")
 def in_loop(op: Op, graph: Graph) -> Iterator[Finding]:
-    """Report `running += loss` in a loop that calls `loss.backward()`."""
-    names = _summed(op)
-    if (
-        names is None
-        or not op.in_loop
-        or op.operands[1].gradient is not Gradient.CARRIES
-        or not op.operands[1].is_tensor
-    ):
+    """Report `running += loss` in a loop that calls backward() on the loss, and not on the total."""
+    node = op.site.node
+    if not isinstance(node, cst.AugAssign) or not isinstance(node.target, cst.Name) or len(op.operands) != 2:
         return
-    total, loss = names
-    loop = op.in_loop[-1]
-    whole = graph.unit.module.code if graph.function is None else graph.unit.code(graph.function)
-    if not _calls_backward(loss, loop.unit.code(loop.node)) or _calls_backward(total, whole):
+    if not _adds_differentiated(op, graph):
         return
+    total, added = node.target.value, " ".join(op.site.unit.code(node.value).split())
     yield RULE.finding(
         op.site,
-        f"`{total}` keeps the graph of every `{loss}` that is added to it, long after its backward(); "
-        f"add `{loss}.item()`, or `{loss}.detach()`",
-        evidence=[Step(loop, "this loop adds one graph a turn")],
+        f"`{total}` keeps the graph of every `{added}` that is added to it, long after its backward(); add its .item(), or "
+        "detach it",
+        evidence=[Step(op.in_loop[-1], "this loop adds one graph a turn")],
     )
 
 
-def _summed(op: Op) -> tuple[str, str] | None:
-    """The names in `total += loss` and `total = total + loss`, a factor behind the loss left out."""
-    node = op.site.node
-    if not isinstance(node, cst.AugAssign) or not isinstance(node.target, cst.Name):
-        return None
-    value = node.value
-    while isinstance(value, cst.BinaryOperation):
-        value = value.left
-    return (node.target.value, value.value) if isinstance(value, cst.Name) else None
-
-
-def _calls_backward(name: str, code: str) -> bool:
-    return re.search(rf"\b{re.escape(name)}\.backward\(", code) is not None
+def _adds_differentiated(op: Op, graph: Graph) -> bool:
+    """Whether backward() is called in the same loop on what is added, and nowhere on the total."""
+    calls = list(graph.named(BACKWARD))
+    added = op.operands[1]
+    if (
+        not op.in_loop
+        or added.gradient is not Gradient.CARRIES
+        or all(call.in_loop[-1:] != op.in_loop[-1:] for call in calls)
+    ):
+        return False
+    keys = {value.key for value in ancestors([call.operands[0] for call in calls])}
+    shared = next((value for value in ancestors([added]) if value.key in keys), None)
+    return op.value.key not in keys and shared is not None and shared.origin.name != "parameter"

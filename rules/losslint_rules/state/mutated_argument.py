@@ -56,7 +56,7 @@ _TO_BE_CHANGED = frozenset(
 @RULE.on_graph
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report, once a parameter, the in-place operator on what shares its memory."""
-    if graph.function is None or _says_in_place(graph):
+    if graph.function is None or graph.calls_backward or _says_in_place(graph):
         return
     seen: set[int] = set()
     for op in graph.ops:
@@ -83,7 +83,15 @@ def _says_in_place(graph: Graph) -> bool:
     function = graph.function
     assert isinstance(function, cst.FunctionDef)
     name, text = function.name.value, (function.get_docstring() or "").lower()
-    return name.endswith("_") or name == "backward" or "hook" in name or "in-place" in text or "inplace" in text
+    own_batch = name.endswith(("_step", "_epoch"))
+    return (
+        own_batch
+        or name.endswith("_")
+        or name == "backward"
+        or "hook" in name
+        or "in-place" in text
+        or "inplace" in text
+    )
 
 
 def _finding(op: Op, changed: Value, parameter: Value) -> Finding:
