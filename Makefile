@@ -5,7 +5,7 @@ ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
 endif
 
-.PHONY: demo test bench docs clean
+.PHONY: demo test bench bench-mutation docs clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,9 @@ bench: $(VENV)/.installed  ## figures on published packages: finder, precision, 
 	$(BIN)/python benchmarks/precision.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/probe.py
+
+bench-mutation: $(VENV)/.installed  ## the share of planted hazards that is found; runs are remembered
+	$(BIN)/python benchmarks/mutation.py
 
 clean:
 	rm -rf $(VENV)

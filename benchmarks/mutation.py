@@ -29,22 +29,12 @@ from losslint.settings import Settings
 from mutation.behaviour import differences, is_loud
 from mutation.checking import Found, added, findings
 from mutation.mutants import MUTATORS, Mutant, mutants_of
+from mutation.originals import Original, originals
 from mutation.running import Job, Runner, example_of
-from pairs import PAIRS, pairs
 
-HERE = Path(__file__).parent
 FAMILIES = ("numerics", "gradients", "reduction", "devices", "slips", "usage", "shapes")
 for family in FAMILIES:
     importlib.import_module(f"mutation.{family}")
-
-
-@dataclass(frozen=True)
-class Original:
-    """A sound file: `name` is that of its copy, `file` where it is in the repository."""
-
-    name: str
-    file: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -54,18 +44,6 @@ class Verdict:
     mutant: Mutant
     original: Original
     fate: str
-
-
-def originals(with_pairs: bool) -> list[Original]:
-    """The sound files. Of the pairs none that is held out."""
-    paths = [*(HERE.parent / "fixtures" / "losses").glob("*.py"), *(HERE / "mutation" / "sound").glob("*.py")]
-    if with_pairs:
-        paths += [PAIRS / each.slug / "fixed.py" for each in pairs() if not each.is_held_out]
-    found = []
-    for path in sorted(paths):
-        name = path.parent.name if path.name == "fixed.py" else path.stem
-        found.append(Original(name, path.relative_to(HERE.parent).as_posix(), path.read_text()))
-    return found
 
 
 def judged(files: list[Original], folder: Path) -> list[Verdict]:
@@ -80,11 +58,15 @@ def judged(files: list[Original], folder: Path) -> list[Verdict]:
     first = runner.run(Job(target) for each in targets.values() for target in each)
     examples = {job.target: example_of(m) for job, m in first.items()}
     usable = {target: example for target, example in examples.items() if example is not None}
-    print(f"{len(files)} files, {len(examples)} losses, {len(usable)} of them run")
-    mutants = [(mutant, original) for original in files for mutant in mutants_of(original.text, original.file)]
+    print(f"{len(files)} sound losses; with their helpers {len(examples)} are found, {len(usable)} run")
+    mutants: dict[str, tuple[Mutant, Original]] = {}
+    for original in files:
+        for mutant in mutants_of(original.text, original.file):
+            # What is planted in a helper of several losses is planted once.
+            mutants.setdefault(mutant.name, (mutant, original))
     jobs: dict[Job, Job] = {}
     of_mutant: dict[str, list[Job]] = {}
-    for mutant, original in mutants:
+    for mutant, original in mutants.values():
         path = folder / f"{mutant.name}.py"
         path.write_text(mutant.text)
         device = "pretend" if mutant.mutator.family == "devices" else "cpu"
@@ -95,7 +77,7 @@ def judged(files: list[Original], folder: Path) -> list[Verdict]:
                 of_mutant.setdefault(mutant.name, []).append(job)
     runs = runner.run([*jobs.values(), *jobs])
     verdicts = []
-    for mutant, original in mutants:
+    for mutant, original in mutants.values():
         compared = [(runs[jobs[job]], runs[job]) for job in of_mutant.get(mutant.name, [])]
         fate = _fate(mutant, compared)
         if fate != "kept":

@@ -64,7 +64,7 @@ LINES = {
     "sum_as_mean": ('x = F.mse_loss(a, b, reduction="sum") / n', "x = F.mse_loss(a, b) / n"),
     "term_summed": ("return a.mean() + b.mean()", "return a.sum() + b.mean()"),
     "masked_mean_over_all": ("return -(a * mask).sum() / mask.sum()", "return -(a * mask).mean()"),
-    "count_dropped": ("return (a * mask).sum() / mask.sum()", "return (a * mask).sum()"),
+    "count_dropped": ("return a + (b * c).sum() / n", "return a + (b * c).sum()"),
     "features_averaged": ("x = (a * b).sum(dim=1).mean()", "x = (a * b).mean()"),
     "masked_mean_of_samples": ("x = pred.mean(dim=1)", "x = pred.mean()"),
     "like_dropped": ("x = torch.zeros_like(pred)", "x = torch.zeros(pred.shape)"),

@@ -14,11 +14,15 @@ ORDINARY = 30.0
 """The largest numbers at which values are compared, and not just whether they are finite."""
 REACHED = 1e3
 _FOR_A_GPU = ("CUDA", "NVIDIA", "cuda")
+_LEAF = "leaf Variable that requires grad"
+"""What torch says where an input is written to that the run asks a gradient of; in training it is no leaf."""
 
 
 def is_loud(mutant: Measurements) -> bool:
     """Whether the mutant does not run on the inputs of the original, for another reason than that it wants a GPU."""
-    return not _wants_gpu(mutant) and (mutant.status != "ok" or mutant.input_source != "settings")
+    if _wants_gpu(mutant) or _LEAF in mutant.reason:
+        return False
+    return mutant.status != "ok" or mutant.input_source != "settings"
 
 
 def _wants_gpu(m: Measurements) -> bool:
@@ -29,6 +33,8 @@ def differences(original: Measurements, mutant: Measurements) -> frozenset[str]:
     """Names of what differs, of mutants.ANY and mutants.UNSAFE."""
     if _wants_gpu(mutant):
         return frozenset({"device"})
+    if _LEAF in mutant.reason:
+        return frozenset({"mutated"})
     return frozenset(_differences(original, mutant))
 
 

@@ -13,6 +13,7 @@ from mutation.terms import is_sum_of_terms, is_total
 from mutation.view import View, atom, code, is_loss, parameters
 
 _IN_PLACE = ("clamp", "clip", "masked_fill", "mul", "add", "sub", "div", "abs", "exp", "pow", "relu", "sigmoid")
+_PREDICTED = re.compile("pred|logit|output|input|recon|student|prob|estimate|score|embedding|feature|heatmap|image|^x$")
 _SHAPES = ("shape", "size", "dim", "ndim", "numel", "device", "dtype", "new_zeros", "new_ones", "new_full", "detach")
 
 
@@ -28,9 +29,9 @@ def where_as_branch(call: cst.Call, view: View) -> Iterator[str]:
 @mutator(cst.FunctionDef)
 def prediction_detached(function: cst.FunctionDef, view: View) -> Iterator[Change]:
     """`F.mse_loss(pred, target)` -> `F.mse_loss(pred.detach(), target)`, or `pred = pred.detach()` where it is used often"""
-    if not is_loss(function) or not parameters(function):
+    name = next(iter(parameters(function)), "")
+    if not is_loss(function) or not _PREDICTED.search(name):
         return
-    name = parameters(function)[0]
     uses = [each for each in _loads(function, view) if each.value == name]
     if len(uses) == 1:
         start, end = view.span(uses[0])
@@ -85,6 +86,8 @@ def term_as_number(node: cst.BinaryOperation, view: View) -> Iterator[str]:
 @mutator(cst.Call)
 def prediction_thresholded(call: cst.Call, view: View) -> Iterator[str]:
     """`torch.sigmoid(x)` -> `(torch.sigmoid(x) > 0.5).float()`, `F.softmax(x, dim=1)` -> `F.softmax(x, dim=1).round()`"""
+    if "detach()" in code(call):
+        return
     if operation(call, "sigmoid"):
         yield f"({code(call)} > 0.5).float()"
     if operation(call, "softmax"):

@@ -9,10 +9,13 @@ import libcst as cst
 
 from mutation.matching import called, keyword, operation
 from mutation.mutants import mutator, replaced
+from mutation.terms import is_sum_of_terms
 from mutation.view import View, atom, code, is_loss
 
+SCALE = frozenset({"value", "gradient", "shape"})
 
-@mutator(cst.Return)
+
+@mutator(cst.Return, SCALE)
 def mean_dropped(node: cst.Return, view: View) -> Iterator[str]:
     """`return loss.mean()` -> `return loss`"""
     function = view.function(node)
@@ -42,32 +45,31 @@ def _reduction(call: cst.Call, value: str) -> cst.Arg | None:
     return found if found is not None and code(found.value) == f'"{value}"' else None
 
 
-@mutator(cst.Call)
+@mutator(cst.Call, SCALE)
 def reduced_too_early(call: cst.Call, view: View) -> Iterator[str]:
     """`F.cross_entropy(x, y, reduction="none")` -> `F.cross_entropy(x, y)`: focal loss of the mean"""
     if found := _reduction(call, "none"):
         yield called(call, [each for each in call.args if each is not found])
 
 
-@mutator(cst.Call)
+@mutator(cst.Call, SCALE)
 def batchmean_as_mean(call: cst.Call, view: View) -> Iterator[str]:
     """`F.kl_div(p, q, reduction="batchmean")` -> `reduction="mean"`"""
     if found := _reduction(call, "batchmean"):
         yield replaced(call, found.value, '"mean"')
 
 
-@mutator(cst.Call)
+@mutator(cst.Call, SCALE)
 def sum_as_mean(call: cst.Call, view: View) -> Iterator[str]:
     """`F.mse_loss(x, y, reduction="sum") / n` -> `F.mse_loss(x, y) / n`"""
     if found := _reduction(call, "sum"):
         yield called(call, [each for each in call.args if each is not found])
 
 
-@mutator(cst.Call)
+@mutator(cst.Call, SCALE)
 def term_summed(call: cst.Call, view: View) -> Iterator[str]:
     """One term's `x.mean()` -> `x.sum()`, `F.mse_loss(a, b)` -> `F.mse_loss(a, b, reduction="sum")`, beside other terms"""
-    function = view.function(call)
-    if function is None or not is_loss(function) or not _has_terms(function):
+    if not _is_one_of_terms(call, view):
         return
     found = operation(call, "mean")
     if found and not found.rest:
@@ -76,13 +78,33 @@ def term_summed(call: cst.Call, view: View) -> Iterator[str]:
         yield f'{code(call)[:-1].rstrip().rstrip(",")}, reduction="sum")'
 
 
-def _has_terms(function: cst.FunctionDef) -> bool:
-    """Whether a function reduces more than once."""
-    text = code(function.body)
-    return len(re.findall(r"\.mean\(\)|F\.\w*(?:loss|entropy|logits|kl_div)\(|\.sum\(\) /|torch\.mean\(", text)) > 1
+def _is_one_of_terms(node: cst.BaseExpression, view: View) -> bool:
+    """Whether this is a term of a loss of several: added to another here, or named to be added later."""
+    function = view.function(node)
+    if function is None or not is_loss(function):
+        return False
+    for outer in view.parents(node):
+        if isinstance(outer, cst.BinaryOperation) and is_sum_of_terms(outer, view):
+            return True
+        if isinstance(outer, cst.Assign):
+            named = code(outer.targets[0].target)
+            others = [each for each in _sums(function) if is_sum_of_terms(each, view)]
+            return any(re.search(rf"\b{re.escape(named)}\b", code(each)) for each in others)
+        if isinstance(outer, cst.BaseStatement):
+            return False
+    return False
 
 
-@mutator(cst.BinaryOperation)
+def _sums(function: cst.FunctionDef) -> Iterator[cst.BinaryOperation]:
+    stack: list[cst.CSTNode] = [function.body]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, cst.BinaryOperation):
+            yield node
+        stack.extend(node.children)
+
+
+@mutator(cst.BinaryOperation, SCALE)
 def masked_mean_over_all(node: cst.BinaryOperation, view: View) -> Iterator[str]:
     """`(x * mask).sum() / mask.sum().clamp(min=1)` -> `(x * mask).mean()`"""
     if isinstance(node.operator, cst.Divide):
@@ -92,10 +114,10 @@ def masked_mean_over_all(node: cst.BinaryOperation, view: View) -> Iterator[str]
             yield f"{sign}{found.again(name='mean')}"
 
 
-@mutator(cst.BinaryOperation)
+@mutator(cst.BinaryOperation, SCALE)
 def count_dropped(node: cst.BinaryOperation, view: View) -> Iterator[str]:
-    """`x.sum() / n` -> `x.sum()`: it grows with the batch"""
-    if isinstance(node.operator, cst.Divide):
+    """One term's `x.sum() / n` -> `x.sum()`, beside other terms"""
+    if isinstance(node.operator, cst.Divide) and _is_one_of_terms(node, view):
         left = node.left.expression if isinstance(node.left, cst.UnaryOperation) else node.left
         found = operation(left, "sum")
         is_total = found is not None and not found.rest
@@ -103,7 +125,7 @@ def count_dropped(node: cst.BinaryOperation, view: View) -> Iterator[str]:
             yield code(node.left)
 
 
-@mutator(cst.Call)
+@mutator(cst.Call, SCALE)
 def features_averaged(call: cst.Call, view: View) -> Iterator[str]:
     """`x.sum(dim=1).mean()` -> `x.mean()`: smaller by the number of classes or features"""
     outer = operation(call, "mean")
@@ -113,7 +135,7 @@ def features_averaged(call: cst.Call, view: View) -> Iterator[str]:
             yield f"{atom(inner.subject)}.mean()"
 
 
-@mutator(cst.Call)
+@mutator(cst.Call, SCALE)
 def masked_mean_of_samples(call: cst.Call, view: View) -> Iterator[str]:
     """`x.flatten(1).mean(dim=1)` -> `x.flatten(1).mean()`: one number for all samples, weighed afterwards"""
     found = operation(call, "mean")

@@ -12,7 +12,7 @@ from mutation.mutants import Change, Edit, mutator
 from mutation.terms import is_sum_of_terms, is_total
 from mutation.view import View, atom, code, is_loss, parameters
 
-_MASK = r"(mask|valid|keep|visible|ignore|weight|positive|ordered|labels?$|other$|scale$|event$)"
+_MASK = r"(mask|valid|keep|visible|ignore|measured|weight|event$)"
 _OPTIONS = ("weight", "pos_weight", "ignore_index", "label_smoothing", "margin", "beta", "delta", "reduction")
 
 

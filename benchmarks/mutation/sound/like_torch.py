@@ -17,6 +17,14 @@ def cross_entropy_loss(logits, target, weight=None, ignore_index=-100):
     return -(picked * scale).sum() / scale.sum().clamp(min=1e-6)
 
 
+def shifted_cross_entropy_loss(logits, target):
+    """Cross entropy of logits (N, C) with the exponentials written out; target (N,)."""
+    logits = logits - logits.amax(dim=1, keepdim=True).detach()
+    log_total = torch.log(torch.exp(logits).sum(dim=1))
+    picked = logits.gather(1, target.unsqueeze(1)).squeeze(1)
+    return (log_total - picked).mean()
+
+
 def bce_with_logits_loss(logits, target, pos_weight=1.0):
     """Binary cross entropy in a stable form."""
     positive = F.softplus(-logits)

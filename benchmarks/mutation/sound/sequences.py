@@ -42,6 +42,35 @@ class PPOLoss(nn.Module):
         return policy - self.entropy_weight * entropy
 
 
+class ValueLoss(nn.Module):
+    """Clipped squared error of a critic."""
+
+    def __init__(self, clip_range=0.2):
+        super().__init__()
+        self.clip_range = clip_range
+
+    def forward(self, values, old_values, returns):
+        """values: (N,), old_values: (N,), returns: (N,)."""
+        old_values = old_values.detach()
+        clipped = old_values + (values - old_values).clamp(-self.clip_range, self.clip_range)
+        return 0.5 * torch.max((values - returns) ** 2, (clipped - returns) ** 2).mean()
+
+
+def return_loss(predicted_return, observed_return, weight):
+    """Squared error of predicted returns under a weight an episode.
+
+    predicted_return: (N,), observed_return: (N,), weight: (N,).
+    """
+    error = (predicted_return - observed_return) ** 2
+    return (error * weight).sum() / weight.sum().clamp(min=1e-6)
+
+
+def time_to_event_loss(log_hazard, duration):
+    """Exponential survival times; log_hazard: (N,), duration: (N,)."""
+    log_hazard = log_hazard.clamp(-20.0, 20.0)
+    return (torch.exp(log_hazard) * duration - log_hazard).mean()
+
+
 class ListNetLoss(nn.Module):
     """Cross entropy between the top-one distributions of lists: scores and relevance (N, L)."""
 
