@@ -1,0 +1,1 @@
+"""Known formulas whose coefficients, signs and pieces are fixed by mathematics."""

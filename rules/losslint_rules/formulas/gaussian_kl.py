@@ -1,0 +1,142 @@
+"""a divergence from the unit Gaussian that is not 0 at the unit Gaussian
+
+The divergence of a Gaussian from the standard normal is `0.5 * (mu ** 2 + sigma ** 2 - log(sigma ** 2) - 1)`: one factor for all
+four terms, and sigma squared in both places. It is 0 for mu = 0 and sigma = 1 and positive elsewhere. A factor 1/2 that reaches
+one term only, `exp(logstd)` where the square is meant, a forgotten 2 before `logstd` move its minimum: the posterior is
+pulled to a variance that is not the prior's, and the "divergence" is not 0 there or even negative.
+
+Reported are formulas with just these terms, in the logvar, logstd, sigma and variance spellings, whose smallest value is neither
+at sigma = 1 nor 0. A prior with another variance has a smallest value of 0 and is silent, and so is a formula without its constant.
+
+## Bad
+
+```python
+import torch
+
+def kl_loss(mu, logstd):
+    return -0.5 * torch.sum(1 + 2 * logstd - mu.pow(2) - logstd.exp(), dim=1).mean()
+```
+
+## Good
+
+```python
+import torch
+
+def kl_loss(mu, logstd):
+    return -0.5 * torch.sum(1 + 2 * logstd - mu.pow(2) - (2 * logstd).exp(), dim=1).mean()
+```
+
+No fix is offered: whether the logarithm or the exponential is the one that is meant follows from what the encoder predicts.
+
+A run confirms it by means of 0 and standard deviations of 1: the value is not 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from losslint.diagnostic import Severity
+from losslint.rule import Finding, Rule, Step, with_calls
+from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.spelling import excerpt
+from losslint.semantics.values import Value
+from losslint_rules.formulas.polynomials import Atom, Monomial, Polynomial, polynomial
+
+RULE = Rule(code="LL730", name="gaussian-kl", severity=Severity.WARNING)
+
+_TOLERANCE = 5e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """`mean ** 2 + spread * sigma ** power + slope * log(sigma) + constant`, scaled to a factor of 1 before the first term."""
+
+    sigma: Atom
+    spread: float
+    power: float
+    slope: float
+    constant: float
+
+    @property
+    def log_of_best(self) -> float:
+        """The log of sigma at which it is smallest."""
+        return math.log(-self.slope / (self.spread * self.power)) / self.power
+
+    @property
+    def smallest(self) -> float:
+        """The smallest value it takes."""
+        return -self.slope / self.power + self.slope * self.log_of_best + self.constant
+
+
+@RULE.on_graph
+def in_source(graph: Graph) -> Iterator[Finding]:
+    """Report the sums that are such a divergence and have their minimum elsewhere."""
+    found = {}
+    for op in graph.named("add", "sub"):
+        divergence = divergence_of(polynomial(op.value)) if graph.matters(op.value) else None
+        if divergence is not None:
+            found[op.value.key] = (op, divergence)
+    parts = {each.key for op, _ in found.values() for each in ancestors([op.value]) if each.key != op.value.key}
+    for key, (op, divergence) in found.items():
+        if key not in parts and _is_displaced(divergence):
+            yield _finding(op, divergence)
+
+
+def divergence_of(formula: Polynomial) -> Divergence | None:
+    """The divergence that a polynomial has the terms of: a square, a power, the log of its base, and a constant."""
+    terms = {monomial: number for monomial, number in formula.terms.items() if monomial}
+    if len(terms) != 3 or not formula.constant or any(len(monomial) != 1 for monomial in terms):
+        return None
+    for (((kind, key), power),), slope in terms.items():
+        if power != 1 or kind not in ("value", "log"):
+            continue
+        base = ("exp" if kind == "value" else "value", key)
+        spread = _only(terms, base)
+        square = [monomial for monomial in terms if monomial[0][1] == 2 and monomial[0][0] not in (base, (kind, key))]
+        if spread is None or len(square) != 1 or square[0][0][0][0] != "value":
+            continue
+        factor = terms[square[0]]
+        found = Divergence(base, terms[spread] / factor, spread[0][1], slope / factor, formula.constant / factor)
+        if found.spread > 0 and found.power > 0 and found.slope < 0:
+            return found
+    return None
+
+
+def _only(terms: dict[Monomial, float], base: Atom) -> Monomial | None:
+    found = [monomial for monomial in terms if monomial[0][0] == base]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_displaced(divergence: Divergence) -> bool:
+    return abs(divergence.log_of_best) > _TOLERANCE and abs(divergence.smallest) > _TOLERANCE
+
+
+def _finding(op: Op, divergence: Divergence) -> Finding:
+    steps = [
+        Step(each.origin.site, f"`{excerpt(each)}` is the {what}")
+        for each, what in _named(op.value, divergence.sigma)
+        if each.origin.site is not None
+    ]
+    name, best = _name(op.value, divergence.sigma), divergence.log_of_best
+    where = f"{name} = {best:.3g}" if divergence.sigma[0] == "exp" else f"{name} = {math.exp(best):.3g}"
+    at_unit = "0" if divergence.sigma[0] == "exp" else "1"
+    return RULE.finding(
+        op.site,
+        f"this divergence from the unit Gaussian is smallest at `{where}`, not at {at_unit}, and is "
+        f"{'negative' if divergence.smallest < 0 else 'not 0'} there: its terms do not have one common factor, or the "
+        "exponential and the logarithm do not belong together; it is 0.5 * (mu**2 + sigma**2 - log(sigma**2) - 1)",
+        evidence=with_calls(op, steps),
+    )
+
+
+def _named(value: Value, sigma: Atom) -> Iterator[tuple[Value, str]]:
+    for each in ancestors([value]):
+        if each.key == sigma[1]:
+            yield each, "logarithm of the spread" if sigma[0] == "exp" else "spread"
+            return
+
+
+def _name(value: Value, sigma: Atom) -> str:
+    return next((excerpt(each) for each, _ in _named(value, sigma)), "sigma")
