@@ -498,3 +498,12 @@ def test_identity_with_a_bool_is_a_test_of_truth(test: str) -> None:
     graph = graph_of(text, "Loss.forward")
     assert {op.operands[0].kind for op in graph.returns} == {Kind.NUMBER, Kind.TENSOR}
     assert not any(op.name == "add" for op in graph.ops)
+
+
+@pytest.mark.parametrize(
+    ("expression", "name"),
+    [("torch.max(q * e, (q - 1) * e)", "maximum"), ("torch.max(e, q)[0]", "max"), ("torch.min(e, -e)", "minimum")],
+)
+def test_a_maximum_of_two_that_are_made_of_one_is_elementwise(expression: str, name: str) -> None:
+    graph = graph_of(f"def loss(pred, target, q):\n    e = pred - target\n    return {expression}\n")
+    assert name in [op.name for op in graph.ops]

@@ -216,7 +216,7 @@ def operator_call(
         bound = {first: receiver, **{name: value for name, value in bound.items() if name != first}}
         positional = (receiver, *positional)
     pairwise = lookup_function(f"torch.{operator.name}imum")
-    if pairwise is not None and "dim" in bound and bound["dim"].is_tensor:  # torch.max(x, y)
+    if pairwise is not None and "dim" in bound and _is_paired(bound):  # torch.max(x, y)
         return apply_operator(frame.machine, state, pairwise, _pair(bound), positional, frame.site(node))
     if operator.name in ("tensor", "as_tensor", "from_numpy", "scalar_tensor"):
         return rewrap(frame, f"torch.{operator.name}", Arguments(positional, arguments.named), node, state)
@@ -236,6 +236,20 @@ def operator_call(
     made = apply_operator(frame.machine, state, operator, bound, positional, frame.site(node), module)
     state.learn_shapes(from_operator(operator.name, bound, made.rank, state.shapes))
     return made
+
+
+def _is_paired(bound: Mapping[str, Value]) -> bool:
+    """Whether the second argument of max or min is another tensor: one, or worked out from what the first is made of."""
+    first, second = bound["input"], bound["dim"]
+    if second.kind is not Kind.UNKNOWN or second.role is Role.CONFIG:
+        return second.is_tensor
+    return second.origin.name in _PAIRED and bool(
+        {each.key for each in first.origin.operands}
+        & {each.key for each in second.origin.operands if not each.has_constant}
+    )
+
+
+_PAIRED = frozenset({"mul", "add", "sub", "div", "neg", "pow"})
 
 
 def _pair(bound: Mapping[str, Value]) -> dict[str, Value]:

@@ -1,6 +1,6 @@
 """two pieces of a Huber loss that do not meet
 
-Huber and smooth L1 losses are quadratic up to a threshold and linear beyond it, and the constant of the linear piece makes them meet
+Huber and smooth L1 losses are quadratic up to a threshold and linear beyond it, and a constant makes the pieces meet
 there. A constant that was left out or scaled, a threshold that is not the one the constant belongs to, a comparison of the
 signed error where its size is meant: the loss jumps at the threshold, gets smaller for a larger error, or costs nothing at
 all on one side.
