@@ -244,7 +244,7 @@ def _is_paired(bound: Mapping[str, Value]) -> bool:
     if second.kind is not Kind.UNKNOWN or second.role is Role.CONFIG:
         return second.is_tensor
     return second.origin.name in _PAIRED and bool(
-        {each.key for each in first.origin.operands}
+        {each.key for each in (first, *first.origin.operands)}
         & {each.key for each in second.origin.operands if not each.has_constant}
     )
 

@@ -2,8 +2,8 @@
 
 The pinball loss of a quantile q is `max(q * d, (q - 1) * d)` with d = target - prediction: what is predicted too low costs
 q, what is predicted too high `1 - q` for every unit, and both are positive. With `(1 - q) * d` below 0 the loss is negative
-for what is predicted too high, and falls without bound the higher the prediction. With d = prediction - target the formula gives the
-quantile 1 - q: the upper band is trained where the lower one is meant.
+for what is predicted too high, and falls without bound the higher the prediction. With d = prediction - target the
+formula gives the quantile 1 - q: the upper band is trained where the lower one is meant.
 
 Reported are choices and maxima of the two pieces that, worked out on numbers, have just these slopes and the wrong sign or
 side. Which operand is the target must be known from the roles of the parameters for the second.
