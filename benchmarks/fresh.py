@@ -21,9 +21,11 @@ from typing import Any
 
 import tomllib
 
-from packages import HERE, STORE
+from packages import HERE
 
 ROUNDS = HERE / "fresh"
+STORE = HERE / ".fresh"
+"""Apart from the packages that are read while rules are made."""
 
 
 def downloaded(name: str) -> Path:
