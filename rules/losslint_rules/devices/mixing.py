@@ -58,7 +58,7 @@ def _pair(op: Op) -> tuple[Value, Value] | None:
         receiver, value, *indices = op.operands
         copies = not any(each.is_tensor and each.rank != 0 for each in indices)  # `x[1:3] = y` works between devices
         stays = (value,) if is_on_cpu(value) and not copies else ()
-        return _indexed(receiver, tuple(indices)) or _met((receiver,), stays)
+        return _met((receiver,), stays)  # an index of any device is brought to the receiver here, unlike in reading
     row = operators().get(op.name)
     if row is None or row.shape in _KEEPS_APART or row.name in _TAKES_ALONG:
         return None

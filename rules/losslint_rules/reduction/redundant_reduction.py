@@ -47,7 +47,7 @@ from losslint.semantics.values import Kind, Value
 from losslint_rules.reduction.focal_weights import focal_weights
 from losslint_rules.reduction.loss_operators import how_reduced, is_loss_operator, reduced_source
 
-RULE = Rule(code="LL312", name="redundant-reduction", severity=Severity.WARNING)
+RULE = Rule(code="LL312", name="redundant-reduction", severity=Severity.INFO)
 
 
 @RULE.on_graph

@@ -53,10 +53,12 @@ from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import BACKWARD, Graph, Op, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.stored_attributes import methods_of, stores
-from losslint.semantics.values import Gradient
+from losslint.semantics.values import Gradient, Site
 from losslint_rules.state.kept_graphs import Kept, kept_graphs
 
 RULE = Rule(code="LL604", name="graph-kept-across-steps", severity=Severity.WARNING, confirmed_by=("second_step",))
+
+_STEP = re.compile(r"\bzero_grad\(|\.step\(|\bstep\(")
 
 
 @RULE.on_graph
@@ -112,7 +114,7 @@ def in_loop(op: Op, graph: Graph) -> Iterator[Finding]:
     node = op.site.node
     if not isinstance(node, cst.AugAssign) or not isinstance(node.target, cst.Name) or len(op.operands) != 2:
         return
-    if not _adds_differentiated(op, graph):
+    if not _adds_differentiated(op, graph) or not _is_a_step(op.in_loop[-1]):
         return
     total, added = node.target.value, " ".join(op.site.unit.code(node.value).split())
     yield RULE.finding(
@@ -121,6 +123,11 @@ def in_loop(op: Op, graph: Graph) -> Iterator[Finding]:
         "detach it",
         evidence=[Step(op.in_loop[-1], "this loop adds one graph a turn")],
     )
+
+
+def _is_a_step(loop: Site) -> bool:
+    """Whether each turn is a step of training: the losses of one step are few, however they are added."""
+    return bool(_STEP.search(loop.unit.code(loop.node)))
 
 
 def _adds_differentiated(op: Op, graph: Graph) -> bool:

@@ -3,8 +3,9 @@
 A parameter with the default None may be left out. Where nothing on the way asks whether it was, leaving it out raises
 TypeError or AttributeError: the default that the signature offers does not work.
 
-Reported where no test, no `or` and no early exit asks for the value, and the use is not the matter of another option
-(`if self.weighted:`).
+Reported once, where no test, no `or` and no early exit asks for the value, and the use is not the matter of another option
+(`if self.weighted:`). It is an info for a prediction or target that the code never compares with None: such a default
+often mirrors the signature of a sibling, and a call without it can only fail.
 
 ## Bad
 
@@ -42,7 +43,7 @@ from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import UNASKED, Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.syntax_walk import nodes_of, walk
-from losslint.semantics.values import Value
+from losslint.semantics.values import Role, Value
 from losslint_rules.usage.attribute_use import is_assigned_again
 from losslint_rules.usage.definitions import functions
 from losslint_rules.usage.stored_settings import stored
@@ -63,6 +64,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     """Report uses of a value that may be its default None, on every way through the loss."""
     asked = {id(node) for _, function in functions(graph) for node in _behind_try(function)}
     uses = list(graph.named(UNASKED))
+    told: set[int] = set()
     for op in uses:
         if op.site.unit is not graph.unit or id(op.site.node) in asked or not _is_certain(op, uses, graph):
             continue
@@ -75,12 +77,23 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             continue
         site = value.origin.site
         assert site is not None
+        if value.key in told:
+            continue  # the first use has raised already
+        told.add(value.key)
         yield RULE.finding(
             op.site,
             f"`{excerpt(value)}` is None by default and nothing asks whether it is before it is used here: "
             f"{_RAISES[op.detail]}; test it, or take the default away",
+            severity=Severity.INFO if _is_needed(graph, value) else Severity.WARNING,
             evidence=[Step(site, "None where the caller gives nothing")],
         )
+
+
+def _is_needed(graph: Graph, value: Value) -> bool:
+    """Whether no loss can do without this: a prediction or target, and nowhere does the function compare it with None."""
+    if value.role not in (Role.PREDICTION, Role.TARGET) or graph.function is None:
+        return False
+    return not re.search(rf"\b{re.escape(value.origin.label)}\s+is\b", graph.unit.code(graph.function))
 
 
 def _is_checked(graph: Graph, name: str) -> bool:
