@@ -36,7 +36,7 @@ class Library:
         module = parse_cst(source)
         if isinstance(module, Diagnostic):
             return module
-        unit = parse_unit(path, source.filename, module)
+        unit = parse_unit(path, source.filename, module, source.text)
         self._units[key], self._sources[key] = unit, source
         self._positions.pop(key, None)
         return unit
@@ -68,7 +68,7 @@ class Library:
         if isinstance(module, Diagnostic):
             return None
         self._sources[path.absolute()] = source
-        return parse_unit(path, str(path), module)
+        return parse_unit(path, str(path), module, source.text)
 
     def texts_beside(self, unit: Unit) -> Mapping[Path, str] | None:
         """The texts of the project's other files by their paths; None where they are too many or too long to be looked through."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 
 import libcst as cst
-from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
 from losslint.diagnostic import Span
 from losslint.semantics.names import Unit
+from losslint.semantics.rendering import byte_spans
 
 
 class Positions:
@@ -18,14 +18,12 @@ class Positions:
         self._unit = unit
 
     @cached_property
-    def _spans(self) -> dict[cst.CSTNode, Span]:
-        wrapper = MetadataWrapper(self._unit.module, unsafe_skip_copy=True)
-        found = wrapper.resolve(ByteSpanPositionProvider)
-        return {node: Span(span.start, span.start + span.length) for node, span in found.items()}
+    def _spans(self) -> dict[cst.CSTNode, tuple[int, int]]:
+        return byte_spans(self._unit.module)
 
     def span(self, node: cst.CSTNode) -> Span:
         """The bytes of a node, without the white space and comments around it."""
-        return self._spans.get(node, Span(0, 0))
+        return Span(*self._spans.get(node, (0, 0)))
 
     @cached_property
     def _functions(self) -> list[tuple[Span, str]]:

@@ -131,7 +131,15 @@ class Graph:
 
     def named(self, *names: str) -> Iterator[Op]:
         """The operators with one of these names, in order."""
-        return (op for op in self.ops if op.name in names)
+        found = [numbered for name in dict.fromkeys(names) for numbered in self._by_name.get(name, ())]
+        return (self.ops[number] for number in (found if len(names) == 1 else sorted(found)))
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for number, op in enumerate(self.ops):
+            found.setdefault(op.origin.name, []).append(number)
+        return found
 
     @cached_property
     def returns(self) -> tuple[Op, ...]:

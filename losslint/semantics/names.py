@@ -9,6 +9,8 @@ from pathlib import Path
 
 import libcst as cst
 
+from losslint.semantics.rendering import text_of
+
 Function = cst.FunctionDef
 
 
@@ -34,6 +36,8 @@ class Unit:
     functions: Mapping[str, Function] = field(default_factory=dict)
     classes: Mapping[str, cst.ClassDef] = field(default_factory=dict)
     constants: Mapping[str, cst.BaseExpression] = field(default_factory=dict)
+    known_text: str | None = None
+    _codes: dict[cst.CSTNode, str] = field(default_factory=dict, repr=False)
 
     def qualified(self, node: cst.BaseExpression) -> str | None:
         """The full name behind a chain of names, imports resolved: `F.softmax` is torch.nn.functional.softmax."""
@@ -64,11 +68,24 @@ class Unit:
 
     def code(self, node: cst.CSTNode) -> str:
         """The source text of a node."""
-        return self.module.code_for_node(node)
+        if node is self.module:
+            return self.text
+        known = self._codes.get(node)
+        if known is None:
+            known = self._codes[node] = text_of(self.module, node)
+        return known
+
+    @cached_property
+    def text(self) -> str:
+        """The text of the whole file."""
+        return self.module.code if self.known_text is None else self.known_text
 
 
-def parse_unit(path: Path, filename: str, module: cst.Module) -> Unit:
-    """Collect the top-level definitions of a parsed module, those under `if`, `try` and `with` included."""
+def parse_unit(path: Path, filename: str, module: cst.Module, text: str | None = None) -> Unit:
+    """Collect the top-level definitions of a parsed module, those under `if`, `try` and `with` included.
+
+    `text` is what it was parsed from, so that it need not be written again.
+    """
     collector = _Collector()
     collector.block(module.body, "")
     return Unit(
@@ -79,6 +96,7 @@ def parse_unit(path: Path, filename: str, module: cst.Module) -> Unit:
         collector.functions,
         collector.classes,
         collector.constants,
+        text,
     )
 
 

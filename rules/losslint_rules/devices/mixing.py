@@ -45,7 +45,7 @@ def mixtures(graph: Graph) -> Iterator[Mixture]:
 
 def _stays_on_cpu(graph: Graph) -> bool:
     """Whether a file chooses the device of every tensor, or trains a model without ever speaking of devices."""
-    code = graph.unit.module.code
+    code = graph.unit.text
     if "set_default_device(" in code or "set_default_tensor_type(" in code:
         return True
     return graph.calls_backward and "cuda" not in code and "device" not in code

@@ -24,7 +24,7 @@ def raw_parameter(value: Value) -> Value | None:
     site = value.origin.site
     if value.origin.name != "parameter_tensor" or value.gradient is not Gradient.CARRIES or site is None:
         return None
-    return None if _CONSTRAINED.search(site.unit.module.code) else value
+    return None if _CONSTRAINED.search(site.unit.text) else value
 
 
 def _is_multiple(value: Value) -> bool:

@@ -82,7 +82,7 @@ def _is_reset(graph: Graph, name: str) -> bool:
     ]
     outside = re.compile(rf"(?<!self)\.{re.escape(name)}(\.clear\(|\s*=[^=])")
     stored = any(stored == name for function in others for stored, _ in stores(function))
-    return stored or bool(outside.search(graph.unit.module.code))
+    return stored or bool(outside.search(graph.unit.text))
 
 
 def _finding(graph: Graph, kept: Kept) -> Finding:

@@ -27,7 +27,7 @@ def is_read(graph: Graph, owner: str, name: str) -> bool:
     for cls in _relatives(graph, owner):
         if {name, "*"} & _attributes_read(cls):
             return True
-    text = _CONSTANTS.sub("", text_of(graph.unit))
+    text = _CONSTANTS.sub("", graph.unit.text)
     by_name = rf"|[\"']{name}[\"']" if "getattr" in text else ""
     if re.search(rf"(?<!\bself)\.{name}\b(?!\s*=[^=]){by_name}", text):
         return True
@@ -94,12 +94,6 @@ def texts_elsewhere(graph: Graph) -> list[str] | None:
 def without_imports(text: str) -> str:
     """A text without what it imports: names of modules and functions are no use of them."""
     return _IMPORTS.sub("", text)
-
-
-@lru_cache(maxsize=256)
-def text_of(unit: Unit) -> str:
-    """The text of a file."""
-    return unit.module.code
 
 
 def _relatives(graph: Graph, owner: str) -> list[cst.ClassDef]:

@@ -8,7 +8,7 @@ import libcst as cst
 
 from losslint.semantics.graph import Graph
 from losslint.semantics.names import Function
-from losslint_rules.usage.attribute_use import text_of, texts_elsewhere, without_imports
+from losslint_rules.usage.attribute_use import texts_elsewhere, without_imports
 from losslint_rules.usage.torch_bases import reads_nothing
 
 _COMMENT = re.compile(r"unused|not used|noqa: *ARG|ignored|compat", re.IGNORECASE)
@@ -43,11 +43,11 @@ def others_that_take(graph: Graph, name: str, parameter: str) -> int:
     signature = re.compile(rf"def {last}\((?:[^()]|\([^()]*\))*?\b{parameter}\b")
     folder = graph.unit.path.absolute().parent
     beside = [text for path, text in (graph.elsewhere() or {}).items() if path.parent == folder]
-    return sum(len(signature.findall(text)) for text in (text_of(graph.unit), *beside) if f"def {last}(" in text) - 1
+    return sum(len(signature.findall(text)) for text in (graph.unit.text, *beside) if f"def {last}(" in text) - 1
 
 
 def _texts(graph: Graph) -> list[str]:
-    return [text_of(graph.unit), *(texts_elsewhere(graph) or ())]
+    return [graph.unit.text, *(texts_elsewhere(graph) or ())]
 
 
 def says_so(code: str) -> bool:
