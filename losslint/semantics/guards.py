@@ -37,7 +37,7 @@ def _passes_on(operand: Value, value: Value) -> bool:
 
 _ASKS = COMPARISONS | frozenset(
     (
-        "compared any all sum min max amin amax count_nonzero item numel size len nonzero int float bool getitem "
+        "compared any all sum mean min max amin amax count_nonzero item numel size len nonzero int float bool getitem "
         "masked_select to type_as long detach shape phi norm linalg_vector_norm abs where not"
     ).split()
 )

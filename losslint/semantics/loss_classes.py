@@ -10,7 +10,14 @@ from pathlib import Path
 from losslint.semantics.bindings import Defined, defined_in
 from losslint.semantics.function_results import FunctionResult, Work
 from losslint.semantics.loss_docstrings import documented_as_loss
-from losslint.semantics.loss_names import is_loss_value, is_well_known, names_a_loss, says_loss, words
+from losslint.semantics.loss_names import (
+    is_loss_value,
+    is_well_known,
+    names_a_loss,
+    names_an_accuracy,
+    says_loss,
+    words,
+)
 from losslint.semantics.metric_paths import is_about_metrics
 from losslint.semantics.outline import Function, decorators, parameters
 from losslint.semantics.project import Definition, Project
@@ -50,7 +57,7 @@ class ClassReader:
 
     def _reasons(self, path: Path, cls: ast.ClassDef) -> Iterator[str]:
         lineage = self._project.lineage(path, cls)
-        if self.is_no_loss(path, cls):
+        if self.is_no_loss(path, cls) or names_an_accuracy(cls.name):
             return
         named = names_a_loss(cls.name)
         is_called = any(name in self._methods(path, cls) for name in _CALLED)
@@ -127,6 +134,8 @@ class ClassReader:
 
     def further_evidence(self, path: Path, cls: ast.ClassDef) -> Iterator[str]:
         """Why a module without the word in its name or ancestors is a loss all the same."""
+        if names_an_accuracy(cls.name):
+            return
         home = self._exported_by(path, cls)
         if self.documented(path, cls):
             yield "an nn.Module whose docstring says that it is a loss"

@@ -34,6 +34,7 @@ _NO_VALUES = _CARRIERS | {"fn", "func", "function", "module"}
 _WELL_KNOWN = frozenset(
     """ssim msssim lpips infonce ntxent supcon supcontrast simclr vicreg barlowtwins elbo mmd kld nll""".split()
 )
+_LOOKED_AT = frozenset("accuracy acc metric metrics recall".split())
 _SCORES = frozenset("score scores accuracy acc index metric metrics coefficient similarity distance psnr".split())
 
 
@@ -72,6 +73,12 @@ def names_a_score(name: str) -> bool:
     """Whether what is so named is to be looked at rather than minimised: soft_dice_score, mean_accuracy."""
     parts = [word for word in words(name) if not word.isdigit()]
     return bool(parts) and parts[-1] in _SCORES
+
+
+def names_an_accuracy(name: str) -> bool:
+    """Whether what is so named can only be looked at: Accuracy, top_k_acc, DiceMetric."""
+    parts = [word for word in words(name) if not word.isdigit()]
+    return bool(parts) and parts[-1] in _LOOKED_AT and not says_loss(name)
 
 
 def may_only_handle(name: str) -> bool:

@@ -211,7 +211,21 @@ class Machine:
         if len(distinct) == 1:
             return distinct[0]
         origin = Origin("phi", tuple(distinct[:MAX_ALTERNATIVES]), site=self.site(node, unit))
-        return _joined(self.number("phi", *(value.key for value in distinct)), origin, distinct)
+        joined = _joined(self.number("phi", *(value.key for value in distinct)), origin, distinct)
+        members = _members(distinct)
+        if members is None:
+            return joined
+        return joined.with_(elements=tuple(self.phi(each, node, unit) for each in members))
+
+
+def _members(values: Sequence[Value]) -> list[tuple[Value, ...]] | None:
+    """What stands at each place of tuples of one length that several paths give; None for anything else."""
+    tuples = [
+        value.elements for value in values if isinstance(value.elements, tuple) and value.origin.name == "sequence"
+    ]
+    if len(tuples) < len(values) or len({len(each) for each in tuples}) != 1:
+        return None
+    return list(zip(*tuples, strict=True))
 
 
 def _vaguer(known: Value, other: Value) -> Value:

@@ -82,6 +82,10 @@ def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state:
     if found is not None and receiver.kind not in _NOT_TENSORS and _takes(receiver):
         operator, in_place = found
         arguments = calls.read_arguments(frame, node, state)
+        if not receiver.is_tensor and name in _ALSO_OTHERS and any(each.kind is Kind.STR for each in arguments.all):
+            return frame.machine.unknown(
+                node, frame.unit, (receiver, *arguments.all), f".{name}()"
+            )  # a string's method
         frame.learn(receiver, Kind.TENSOR)
         proven = receiver.is_tensor or name not in _ALSO_OTHERS
         made = calls.operator_call(frame, operator, operator.method_parameters, arguments, node, state, receiver)

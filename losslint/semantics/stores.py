@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from losslint.semantics import intervals
 from losslint.semantics.graph import IN_PLACE
+from losslint.semantics.guards import chain, closure
 from losslint.semantics.machine import strongest_gradient
 from losslint.semantics.state import State
 from losslint.semantics.subscripts import tensor_like
-from losslint.semantics.values import Kind, Origin, Value
+from losslint.semantics.values import DType, Kind, Origin, Value, ZeroWitness
 from losslint.semantics.zeros import strongest
 
 if TYPE_CHECKING:
@@ -66,6 +68,12 @@ def _with_item(frame: Frame, receiver: Value, target: cst.Subscript, value: Valu
     return receiver.with_(key=frame.machine.fresh(), elements=known, gradient=gradient, origin=origin)
 
 
+def _left_over(receiver: Value, indices: Sequence[Value]) -> ZeroWitness | None:
+    """The zeros that are left where a mask about them is written to: none in `x[x == 0] = 1`."""
+    asked = frozenset[int]().union(*(closure(each) for each in indices if each.dtype is DType.BOOL))
+    return None if any(each.key in asked for each in chain(receiver)) else receiver.zero
+
+
 def _overwritten(frame: Frame, receiver: Value, target: cst.Subscript, value: Value, state: State) -> Value:
     indices = [
         frame.evaluate(element.slice.value, state) for element in target.slice if isinstance(element.slice, cst.Index)
@@ -78,7 +86,7 @@ def _overwritten(frame: Frame, receiver: Value, target: cst.Subscript, value: Va
         gradient=strongest_gradient((receiver.gradient, value.gradient))
         if state.gradient_matters
         else receiver.gradient,
-        zero=strongest(iter((receiver.zero, value.zero))),
+        zero=strongest(iter((_left_over(receiver, indices), value.zero))),
         constant=None,
         has_constant=False,
     )

@@ -158,6 +158,7 @@ def _gradient(operator: Operator, arguments: Mapping[str, Value], state: State) 
         skipped.add("input")
     if operator.name in TAKE_AFTER:
         skipped.update(list(arguments)[1:])
+    skipped |= _CHOSEN
     skipped |= {"index", "mask", "dim"} if operator.shape is Shape.SELECT or operator.name == "masked_fill" else set()
     flowing = strongest_gradient([value.gradient for name, value in arguments.items() if name not in skipped])
     if flowing is Gradient.NEUTRAL:
@@ -175,6 +176,8 @@ def _gradient(operator: Operator, arguments: Mapping[str, Value], state: State) 
     return flowing
 
 
+# Numbers by their meaning: nobody differentiates a count of classes.
+_CHOSEN = frozenset({"num_classes", "k", "dim", "ignore_index", "size", "shape", "sizes", "diagonal"})
 # Of what these are given besides the tensor only the device, dtype or shape is taken.
 TAKE_AFTER = frozenset({"to", "type", "type_as", "view_as", "expand_as"})
 

@@ -12,6 +12,8 @@ from dataclasses import replace
 
 from losslint.semantics.guards import COMPARISONS, chain, closure
 from losslint.semantics.intervals import contains_zero
+from losslint.semantics.loss_names import words
+from losslint.semantics.nonempty import holds_somewhere, is_drawn_to_match
 from losslint.semantics.operators import Interval
 from losslint.semantics.values import Certainty, DType, Kind, Role, Value, ZeroWitness
 
@@ -29,7 +31,6 @@ MADE = {
     "relu": ("a ReLU output is exactly 0 wherever its input is negative", True),
     "relu6": ("a ReLU6 output is exactly 0 wherever its input is negative", True),
     "abs": ("an absolute value is 0 where its argument is 0", True),
-    "square": ("a square is 0 where its argument is 0", True),
     "count_nonzero": ("the count is 0 when nothing is selected", True),
 }
 LIKELY_MADE = {
@@ -62,7 +63,7 @@ def zero_witness(
     first = operands[0] if operands else None
     if name in MADE and first is not None:
         reason, collective = MADE[name]
-        certainty = _certainty_of_root(first) if name in ("abs", "square") else Certainty.PROVEN
+        certainty = _certainty_of_root(first) if name == "abs" else Certainty.PROVEN
         return ZeroWitness(made, reason, certainty, collective)
     if name in LIKELY_MADE and first is not None and first.kind is not Kind.NUMBER:
         return ZeroWitness(made, LIKELY_MADE[name], min(Certainty.LIKELY, _certainty_of_root(first)))
@@ -104,9 +105,21 @@ def _collected(name: str, first: Value, made: Value) -> ZeroWitness | None:
     zero = first.zero
     if zero is None or not zero.collective or name in {"einsum", "matmul", "dot", "max", "amax", "median"}:
         return None
+    if name in {"mean", "nanmean"} and _is_made_of_prediction(zero.source):
+        return None  # a network's output is never 0 as a whole
     if name in {"mean", "nanmean"} and first.dtype is not DType.BOOL and zero.certainty is not Certainty.PROVEN:
         return None
     return zero
+
+
+def _is_made_of_prediction(source: Value) -> bool:
+    """Whether a square or an absolute value is that of one prediction, through views alone."""
+    if source.origin.name not in ("square", "pow", "mul", "abs") or not source.origin.operands:
+        return False
+    value = source.origin.operands[0]
+    while value.origin.name in _ELEMENTWISE - {"add", "sub", "mul"} and value.origin.operands:
+        value = value.origin.operands[0]
+    return value.origin.name == "parameter" and value.role is Role.PREDICTION
 
 
 def comparison_witness(name: str, operands: list[Value], made: Value) -> ZeroWitness | None:
@@ -114,12 +127,8 @@ def comparison_witness(name: str, operands: list[Value], made: Value) -> ZeroWit
     tensors = [value for value in operands if value.kind is not Kind.NUMBER or not value.has_constant]
     if len(tensors) == 2 and name == "eq" and _same_root(tensors[0], tensors[1]):
         return None  # a pairwise comparison of a tensor with itself is true on its diagonal
-    if (
-        name in ("ge", "le")
-        and len(operands) == 2
-        and (_is_threshold_of(*operands) or _is_threshold_of(*operands[::-1]))
-    ):
-        return None  # something always reaches a quantile, or the mean, of what is compared
+    if len(operands) == 2 and (holds_somewhere(name, *operands) or any(map(is_drawn_to_match, operands))):
+        return None
     if name == "eq" and len(operands) == 2 and (_is_at_extreme(*operands) or _is_at_extreme(*operands[::-1])):
         return None  # x == x.max() and x - x.min() == 0 always hold somewhere
     if not any(_depends_on_input(value) for value in operands):
@@ -133,11 +142,6 @@ def _is_at_extreme(value: Value, other: Value) -> bool:
     if other.has_constant and other.constant == 0 and value.origin.name == "sub" and len(value.origin.operands) == 2:
         return _is_at_extreme(*value.origin.operands)
     return value.origin.name == "phi" and any(_is_at_extreme(each, other) for each in value.alternatives)
-
-
-def _is_threshold_of(value: Value, other: Value) -> bool:
-    found = other.origin.name in ("quantile", "nanquantile", "median", "mean", "kthvalue", "max", "min", "amax", "amin")
-    return found and bool(other.origin.operands) and other.origin.operands[0].key == value.key
 
 
 _EXTREMES = frozenset("max min amax amin".split())
@@ -169,8 +173,14 @@ def _same_root(left: Value, right: Value) -> bool:
 def _of_product(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
     left, right = _two(arguments)
     if left.key == right.key and left.kind is not Kind.NUMBER:
-        return ZeroWitness(made, "a square is 0 where its argument is 0", _certainty_of_root(left))
+        return _of_square(left, made)
     return strongest(value.zero for value in (left, right))
+
+
+def _of_square(base: Value, made: Value) -> ZeroWitness:
+    """A square is 0 where its base is, for all elements at once only if the base can be."""
+    collective = base.zero is None or base.zero.collective or base.zero.certainty is Certainty.POSSIBLE
+    return ZeroWitness(made, "a square is 0 where its argument is 0", _certainty_of_root(base), collective)
 
 
 def _of_power(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
@@ -225,8 +235,19 @@ def _of_clamp(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None
     if limit is None or limit.kind is Kind.NONE:
         return operands[0].zero
     if limit.constant in (0, 0.0) and limit.has_constant and not limit.is_default:
-        return ZeroWitness(made, "clamping at 0 makes exact zeros", Certainty.PROVEN)
+        certainty = Certainty.POSSIBLE if _is_determinant(operands[0]) else Certainty.PROVEN
+        return ZeroWitness(made, "clamping at 0 makes exact zeros", certainty)
     return None
+
+
+def _is_determinant(value: Value) -> bool:
+    """`a * b - c * c`, which is clamped for what rounding leaves: nothing says that it reaches 0."""
+    operands = value.origin.operands
+    if value.origin.name != "sub" or len(operands) != 2:
+        return False
+    first = operands[0].origin
+    product = first.name == "mul" and first.operands[0].key != first.operands[-1].key
+    return product and operands[1].origin.name in ("mul", "pow", "square")
 
 
 def _of_larger(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
@@ -243,7 +264,8 @@ def _of_choice(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | Non
     found: list[ZeroWitness | None] = []
     for branch in branches:
         if branch.has_constant and branch.constant == 0 and not isinstance(branch.constant, bool):
-            found.append(ZeroWitness(made, "the other branch is exactly 0", Certainty.LIKELY))
+            everywhere = condition is None or _depends_on_input(condition)
+            found.append(ZeroWitness(made, "the other branch is exactly 0", Certainty.LIKELY, everywhere))
         elif not any(value.key in killed for value in chain(branch)):
             found.append(branch.zero)
     best = strongest(iter(found))
@@ -270,6 +292,7 @@ def _two(arguments: Mapping[str, Value]) -> tuple[Value, Value]:
 
 _BY_NAME: dict[str, Callable[[Mapping[str, Value], Value], ZeroWitness | None]] = {
     "mul": _of_product,
+    "square": lambda arguments, made: _of_square(next(iter(arguments.values())), made),
     "pow": _of_power,
     "float_power": _of_power,
     "add": _of_sum_of_two,
@@ -297,7 +320,7 @@ def strongest(witnesses: Iterator[ZeroWitness | None]) -> ZeroWitness | None:
 
 def parameter_witness(name: str, value: Value, probability: bool) -> ZeroWitness | None:
     """What the name of a parameter says of zeros: probabilities reach 0, masks may select nothing."""
-    if probability:
+    if probability and not {"mean", "avg", "average"} & set(words(name)):
         return ZeroWitness(
             value,
             f"`{name}` is named as a probability, and probabilities reach exactly 0",

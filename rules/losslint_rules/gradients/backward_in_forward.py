@@ -44,7 +44,7 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
 from losslint.semantics.graph import BACKWARD, Graph, Op, members
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.values import Gradient
+from losslint.semantics.values import Gradient, Value
 
 RULE = Rule(code="LL106", name="backward-in-forward", severity=Severity.WARNING)
 
@@ -63,7 +63,10 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         return
     returned = _differentiable(graph)
     for op in graph.named(BACKWARD):
-        if op.operands and op.operands[0].key in returned and op.operands[0].gradient is Gradient.CARRIES:
+        loss = op.operands[0] if op.operands else None
+        if loss is None or loss.key not in returned or loss.gradient is not Gradient.CARRIES:
+            continue
+        if not _returns_it_detached(graph, loss):
             yield _finding(op)
 
 
@@ -77,6 +80,20 @@ def _differentiable(graph: Graph) -> frozenset[int]:
             found.add(value.key)
             pending.extend(members(value))
     return frozenset(found)
+
+
+def _returns_it_detached(graph: Graph, loss: Value) -> bool:
+    """Whether one of the returned alternatives is the loss without its graph: where backward() ran, that is what is returned."""
+    pending = [value for op in graph.returns for value in op.operands[0].alternatives]
+    seen = 0
+    while pending and seen < 30:
+        value = pending.pop()
+        seen += 1
+        if value.origin.name == "detach" and value.origin.operands[0].key == loss.key:
+            return True
+        if value.origin.name in ("phi", "detach", "requires_grad_", "mapping", "sequence"):
+            pending.extend(members(value))
+    return False
 
 
 def _finding(op: Op) -> Finding:

@@ -46,7 +46,7 @@ from losslint.rule import Finding, Rule, RunFinding, Step, Symptom
 from losslint.semantics.graph import Graph, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import DeadTerm, comes_from_prediction, dead_terms, inputs
-from losslint.semantics.values import Gradient, Value
+from losslint.semantics.values import Gradient, Kind, Role, Value
 
 RULE = Rule(
     code="LL101",
@@ -88,14 +88,26 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         for culprit in dead.culprits:
             if not is_nondifferentiable(culprit) or culprit.origin.site is None:
                 continue
+            if not _of_data(culprit):
+                continue
             if not dead.whole and (
                 _wraps(dead, culprit)
                 or not comes_from_prediction(culprit)
                 or _straight_through(dead, culprit)
                 or _gates(dead, culprit)
+                or dead.term.origin.name in ("detach", "data")
             ):
                 continue
             yield _finding(dead, culprit)
+
+
+def _of_data(culprit: Value) -> bool:
+    """Whether a prediction, or what is used as a tensor, lost its gradient: an `ignore_index` never had one."""
+    return any(
+        each.origin.name != "parameter" or each.role is Role.PREDICTION or each.kind is Kind.TENSOR
+        for each in ancestors([culprit])
+        if each.gradient is Gradient.CARRIES and not each.origin.operands
+    )
 
 
 def _straight_through(dead: DeadTerm, culprit: Value) -> bool:
