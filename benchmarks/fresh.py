@@ -12,55 +12,21 @@ import json
 import random
 import subprocess
 import sys
-import tarfile
-import tempfile
-import zipfile
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import tomllib
 
-from packages import HERE
+from packages import HERE, newest
 
 ROUNDS = HERE / "fresh"
 STORE = HERE / ".fresh"
 """Apart from the packages that are read while rules are made."""
 
 
-def downloaded(name: str) -> Path:
-    """The folder of a package's newest wheel, or of its source where there is no wheel; downloads it on first use."""
-    known = sorted(STORE.glob(f"fresh-{name}-*"))
-    if known:
-        return known[0]
-    with tempfile.TemporaryDirectory() as scratch:
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "-q",
-            "--no-deps",
-            "--no-build-isolation",
-            "-d",
-            scratch,
-            name,
-        ]
-        subprocess.run(command, check=True)
-        (archive,) = Path(scratch).iterdir()
-        folder = STORE / f"fresh-{name}-{archive.name}"
-        if archive.suffix == ".whl":
-            with zipfile.ZipFile(archive) as wheel:
-                wheel.extractall(folder)
-        else:
-            with tarfile.open(archive) as source:
-                source.extractall(folder, filter="data")
-    return folder
-
-
 def findings(name: str) -> list[dict[str, Any]]:
     """The warnings and errors in a package, by default rules."""
-    folder = downloaded(name)
+    folder = newest(name, STORE)
     command = [sys.executable, "-m", "losslint", "check", ".", "--isolated", "--exit-zero", "--output-format", "json"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode != 0:

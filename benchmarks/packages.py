@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).parent
 STORE = HERE / ".packages"
-PINNED = {
+FIRST = {
     "kornia": "0.9.0",
     "segmentation-models-pytorch": "0.6.0",
     "pytorch-metric-learning": "2.9.0",
@@ -20,19 +22,67 @@ PINNED = {
     "pytorch-msssim": "1.0.0",
     "pytorch-optimizer": "4.1.0",
 }
+SMALL = {
+    "coral-pytorch": "1.4.0",
+    "label-relaxation": "0.2.1",
+    "relativistic_loss": "0.3.0",
+    "proxy-losses": "0.1.3",
+    "online-triplet-loss": "0.0.6",
+    "pytorch-focalloss": "1.2.0",
+    "cbloss": "0.2.0",
+    "segloss": "0.0.1",
+    "topolosses": "0.2.0",
+    "torch-l1-snr": "0.2.1",
+    "torch-log-wmse": "1.1.0",
+    "vector-quantize-pytorch": "1.32.0",
+    "info-nce-pytorch": "0.1.4",
+    "seesawloss": "0.1.1",
+    "rmi-pytorch": "0.1.1",
+}
+READ_IN_FRESH_ROUNDS = {
+    "mmdet": "3.3.0",
+    "mmsegmentation": "1.2.2",
+    "mmpose": "1.3.2",
+    "lightly": "1.6.0",
+    "speechbrain": "1.1.2",
+    "super-gradients": "3.7.1",
+    "trl": "1.16.0",
+    "basicsr": "1.4.2",
+    "pytorch-ood": "0.4.0",
+    "lightning-bolts": "0.7.0",
+    "avalanche-lib": "0.6.0",
+    "pytorch-adapt": "0.0.83",
+    "deepchem": "2.8.0",
+}
+PINNED = FIRST | SMALL | READ_IN_FRESH_ROUNDS
+
+
+def fetched(requirement: str, folder_of: Callable[[str], Path]) -> Path:
+    """Download a package's wheel, or its source where there is no wheel, and unpack it as it is: no dependencies, no build."""
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-build-isolation", "-d", scratch]
+        subprocess.run([*command, requirement], check=True)
+        (archive,) = Path(scratch).iterdir()
+        folder = folder_of(archive.name)
+        if archive.suffix in (".whl", ".zip"):
+            with zipfile.ZipFile(archive) as packed:
+                packed.extractall(folder)
+        else:
+            with tarfile.open(archive) as source:
+                source.extractall(folder, filter="data")
+    return folder
 
 
 def unpacked(name: str, version: str) -> Path:
-    """The folder of an unpacked wheel; downloads it on first use."""
+    """The folder of a package at one version; downloads it on first use."""
     folder = STORE / f"{name.replace('-', '_')}-{version}"
-    if not folder.exists():
-        with tempfile.TemporaryDirectory() as scratch:
-            command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", scratch, f"{name}=={version}"]
-            subprocess.run(command, check=True)
-            (wheel,) = Path(scratch).glob("*.whl")
-            with zipfile.ZipFile(wheel) as archive:
-                archive.extractall(folder)
-    return folder
+    return folder if folder.exists() else fetched(f"{name}=={version}", lambda _: folder)
+
+
+def newest(name: str, store: Path) -> Path:
+    """The folder in `store` of a package at what was its newest version on first use."""
+    known = sorted(store.glob(f"fresh-{name}-*"))
+    return known[0] if known else fetched(name, lambda archive: store / f"fresh-{name}-{archive}")
 
 
 def pinned() -> dict[str, Path]:
