@@ -90,6 +90,24 @@ def culprits(term: Value) -> tuple[Value, ...]:
     )
 
 
+def nearest_culprits(term: Value) -> tuple[Value, ...]:
+    """The culprits that a term is made of without another one between: what was detached before the gradient of a penalty
+    is taken did not end the gradient of the penalty."""
+    found: list[Value] = []
+    seen: set[int] = set()
+    pending = [term]
+    while pending:
+        value = pending.pop()
+        if value.key in seen:
+            continue
+        seen.add(value.key)
+        if value.gradient in DEAD and any(operand.gradient is Gradient.CARRIES for operand in inputs(value)):
+            found.append(value)
+        else:
+            pending.extend(members(value))
+    return tuple(found)
+
+
 def inputs(value: Value) -> tuple[Value, ...]:
     """What a value is made of, the members of literal sequences included."""
     found: list[Value] = []

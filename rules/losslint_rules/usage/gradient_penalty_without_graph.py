@@ -41,7 +41,7 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
 from losslint.semantics.graph import BACKWARD, Graph, Op
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.terms import culprits, returned_values, terms
+from losslint.semantics.terms import nearest_culprits, returned_values, terms
 from losslint.semantics.values import Gradient, Reduced, Site, Value
 from losslint_rules.usage.arguments import unsafe, with_argument
 
@@ -61,7 +61,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             for term in found_terms:
                 if term.gradient is not Gradient.CUT or (alone and not _is_reduced(value)):
                     continue
-                found = culprits(term)
+                found = nearest_culprits(term)
                 if found and all(each.origin.name == "autograd_grad" for each in found):
                     yield from _finding(graph, term, found[0])
 
