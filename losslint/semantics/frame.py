@@ -13,7 +13,7 @@ from losslint.semantics.machine import MAX_CALL_DEPTH, Machine
 from losslint.semantics.members import Instance, member_value
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.operators import Shape, lookup_function, lookup_module
-from losslint.semantics.parameters import defaults_to_none
+from losslint.semantics.parameters import defaults_to_none, only_possible_tensor
 from losslint.semantics.selections import is_selection
 from losslint.semantics.state import State
 from losslint.semantics.values import DType, Gradient, Kind, Origin, Role, Site, Value
@@ -71,7 +71,9 @@ class Frame:
         stores.store(self, target, value, state)
 
     def learn(self, value: Value, kind: Kind | None = None, role: Role | None = None) -> None:
-        """Remember what the use of a parameter of the loss says of it."""
+        """Remember what the use of a parameter of the loss says of it, or of the one a comparison or a sum is made of."""
+        if kind is Kind.TENSOR and role is None and value.kind is Kind.UNKNOWN:
+            value = only_possible_tensor(value) or value
         if value.origin.name == "parameter" and value.origin.frame == 0:
             if kind is not None:
                 self.machine.learned_kinds.setdefault(value.origin.label, kind)

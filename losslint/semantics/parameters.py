@@ -81,6 +81,25 @@ def defaults_to_none(value: Value) -> bool:
     )
 
 
+_ELEMENTWISE = frozenset("compared bitwise_and bitwise_or bitwise_xor bitwise_not add sub mul div neg".split())
+
+
+def only_possible_tensor(value: Value) -> Value | None:
+    """The one parameter that makes a value a tensor if it is one: `iou` of `(iou > low) | (iou < high)`, of settings."""
+    found: dict[int, Value] = {}
+    pending, seen = [value], 0
+    while pending and seen < 20:
+        current = pending.pop()
+        seen += 1
+        if current.origin.name in _ELEMENTWISE:
+            pending.extend(current.origin.operands)
+        elif current.origin.name == "parameter" and current.kind is Kind.UNKNOWN:
+            found[current.key] = current
+        elif current.kind not in (Kind.NUMBER, Kind.BOOL) and current.role is not Role.CONFIG:
+            return None
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
 def is_setting(annotated: Kind, default: Value | None) -> bool:
     """Whether a parameter is configuration: annotated as a Python scalar, or defaulting to one."""
     if annotated in (Kind.NUMBER, Kind.BOOL, Kind.STR):

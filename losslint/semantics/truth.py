@@ -105,7 +105,7 @@ def truthiness(value: Value, state: State) -> Test:
     assumption: Assumption = ("truth", value.key)
     known = state.assumptions.get(assumption)
     if value.kind is Kind.NONE:
-        known = False
+        known = known if value.is_default else False  # a default may be replaced
     elif value.has_constant and not value.is_default:
         known = bool(value.constant)
     elif value.kind in (Kind.MODULE, Kind.FUNCTION, Kind.CLASS):
