@@ -107,8 +107,9 @@ def joint(values: Iterable[Value]) -> Device:
         return Device.INPUT
     if any(is_on_cpu(value) for value in placed):
         return Device.DEFAULT  # with anything that is elsewhere the operator fails
-    if placed and all(value.device is Device.DEFAULT for value in placed):
-        return Device.DEFAULT
+    made = [value for value in placed if value.kind is not Kind.UNKNOWN or value.role is not Role.CONFIG]
+    if made and all(value.device is Device.DEFAULT for value in made):
+        return Device.DEFAULT  # a setting of unknown kind is a number: `torch.tensor(anchors) / stride`
     return Device.UNKNOWN
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from losslint.semantics.operators import Operator, Shape, operators
+from losslint.semantics.sizes import is_pack
 from losslint.semantics.values import Kind, Value
 
 _SIZED = frozenset(
@@ -22,6 +23,8 @@ def has_dimensions(value: Value) -> bool:
     while pending and seen < _LIMIT:
         current = pending.pop()
         seen += 1
+        if any(not is_pack(size) for size in current.shape or ()):
+            return True
         if current.rank is not None:
             if current.rank > 0:
                 return True
