@@ -6,7 +6,8 @@ import libcst as cst
 
 from losslint.semantics.graph import LOOP, Graph, Op, ancestors
 from losslint.semantics.measures import literal_ints
-from losslint.semantics.values import Value
+from losslint.semantics.values import DType, Value
+from losslint_rules.shapes.batches import batch_source
 from losslint_rules.shapes.misalignment import consumers
 
 _KEEPS_SHAPE = frozenset(
@@ -68,7 +69,7 @@ def _failure(op: Op, value: Value) -> str | None:
         return "the loop over it no longer goes over samples"
     if name == "gather" and op.keywords.get("index") is not None and op.keywords["index"].key == value.key:
         return None if _collapses(op.operands[0]) else "`gather` wants an index of the same rank"
-    if name == "getitem":
+    if name in ("getitem", "index_put"):
         return _bad_index(op, value)
     if name in _BY_DIM and op.operands[0].key == value.key:
         dims = [each for key in ("dim", "dim0", "dim1") for each in literal_ints(op.keywords.get(key)) or ()]
@@ -79,11 +80,20 @@ def _failure(op: Op, value: Value) -> str | None:
 
 def _bad_index(op: Op, value: Value) -> str | None:
     node = op.site.node
-    if op.operands[0].key != value.key or not isinstance(node, cst.Subscript):
+    if op.operands[0].key != value.key:
+        return None
+    if any(_selects_samples(each) for each in op.operands[1:]):
+        return "the mask of the samples then has a dimension more than what it selects from"
+    if not isinstance(node, cst.Subscript):
         return None
     parts = [part.slice for part in node.slice]
     taken = [part for part in parts if isinstance(part, cst.Slice) or not _is_ellipsis_or_none(part)]
     return "there is then a dimension too few for these indices" if len(taken) > 1 else None
+
+
+def _selects_samples(index: Value) -> bool:
+    """Whether an index is a mask with one answer a sample, which keeps its batch dimension."""
+    return index.is_tensor and index.dtype is DType.BOOL and batch_source(index) is not None and not _collapses(index)
 
 
 def _is_ellipsis_or_none(part: cst.BaseSlice) -> bool:
