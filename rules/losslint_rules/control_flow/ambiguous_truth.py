@@ -5,7 +5,9 @@ ambiguous" is raised, except where there happens to be a single element, as in a
 element, `.any()` and `.all()` make one answer of many.
 
 Reported where the tensor provably has a dimension: one whose shape was unpacked, a sum over one dimension of several, a
-comparison of a list of class indices. What may be a scalar is branch-on-tensor's (LL801).
+comparison of a list of class indices. So is `if weight:` of something that is None or a tensor, such as the `weight` of
+cross_entropy: it works without one and raises with one; `is not None` was meant. What may be a scalar otherwise is
+branch-on-tensor's (LL801).
 
 ## Bad
 
@@ -44,11 +46,16 @@ import libcst as cst
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
-from losslint.semantics.graph import BRANCH, Graph, Op
+from losslint.semantics.graph import BRANCH, Condition, Graph, Op
+from losslint.semantics.names import dotted
 from losslint.semantics.spelling import excerpt
-from losslint_rules.control_flow.elementwise_tests import has_elements
+from losslint.semantics.values import Kind, Site, Value
+from losslint_rules.control_flow.elementwise_tests import has_elements, is_none_or_tensor
 
 RULE = Rule(code="LL803", name="ambiguous-truth", severity=Severity.WARNING)
+
+# What these are given as weights has to be a tensor, mostly of one element a class.
+_WEIGHTED = ("cross_entropy_loss", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits")
 
 
 @RULE.on_op(BRANCH)
@@ -56,6 +63,9 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report a truth test of a tensor with a dimension."""
     asked = next((value for value in op.operands if has_elements(value)), None)
     if asked is None:
+        asked = next((value for value in op.operands if is_none_or_tensor(value, graph)), None)
+        if asked is not None:
+            yield _of_optional(op.site, asked, op)
         return
     site = asked.origin.site
     if op.detail != "chained comparison" and site is not None and _is_chained(site.node):
@@ -67,6 +77,51 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         "or .any() or .all()",
         evidence=with_calls(op, [Step(site, f"`{excerpt(asked)}` has a dimension")] if site is not None else []),
     )
+
+
+@RULE.on_op(*_WEIGHTED)
+def weight_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report a test of the truth of weights, on whose way they are used."""
+    for name in ("weight", "pos_weight"):
+        weight = op.keywords.get(name)
+        if weight is None or weight.kind is not Kind.UNKNOWN:
+            continue  # the truth of what is known to be a tensor is an operator of its own
+        for condition in op.conditions:
+            if condition.test.key == weight.key and condition.site is not None and _was_true(condition):
+                yield _of_optional(condition.site, weight, op)
+
+
+def _was_true(condition: Condition) -> bool:
+    """Whether what is asked was true on this path: `not x` asks for x, and it is the whole test that holds."""
+    node = condition.site.node if condition.site is not None else None
+    test = node.test if isinstance(node, (cst.If, cst.IfExp)) else node
+    truth = condition.holds
+    while isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+        test, truth = test.expression, not truth
+    return truth
+
+
+def _of_optional(site: Site, asked: Value, op: Op) -> Finding:
+    name = _written(site.node) or excerpt(asked)
+    steps = [Step(op.site, f"`{name}` is a tensor here")] if op.site is not site else []
+    return RULE.finding(
+        site,
+        f"`{name}` is None or a tensor, and asking a tensor of several elements for its truth raises; ask `{name} is not None`",
+        evidence=with_calls(op, steps),
+    )
+
+
+def _written(node: cst.CSTNode) -> str | None:
+    """What a test asks for, where that is a name."""
+    for _ in range(6):
+        match node:
+            case cst.If(test=inner) | cst.IfExp(test=inner) | cst.BooleanOperation(left=inner):
+                node = inner
+            case cst.UnaryOperation(expression=inner):
+                node = inner
+            case _:
+                return dotted(node) if isinstance(node, cst.BaseExpression) else None
+    return None
 
 
 def _is_chained(node: cst.CSTNode) -> bool:

@@ -50,7 +50,7 @@ from losslint.semantics.guards import COMPARISONS
 from losslint.semantics.spelling import excerpt, without_parentheses
 from losslint.semantics.terms import carries_from_input
 from losslint.semantics.values import Value
-from losslint_rules.control_flow.elementwise_tests import has_elements
+from losslint_rules.control_flow.elementwise_tests import has_elements, is_none_or_tensor
 
 RULE = Rule(
     code="LL801",
@@ -67,7 +67,7 @@ _COUNTS = frozenset({"sum", "count_nonzero", "numel", "item", "len", "int", "flo
 @RULE.on_op(BRANCH)
 def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report a truth test of tensors; what only guards or validates is info."""
-    if not op.gradient_matters or any(has_elements(value) for value in op.operands):
+    if not op.gradient_matters or any(has_elements(each) or is_none_or_tensor(each, graph) for each in op.operands):
         return  # with many elements it raises, which LL803 reports
     guards = (
         all(is_guard(value) or not carries_from_input(value) for value in op.operands)
