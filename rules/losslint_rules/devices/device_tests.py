@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import libcst as cst
+
 from losslint.semantics.graph import Condition, Op, ancestors
+from losslint.semantics.names import dotted
+from losslint.semantics.values import Value
 
 _WORDS = ("cuda", "gpu", "device", "cpu", "mps")
 _FLAGS = frozenset({"setting", "attribute", "parameter"})
@@ -27,3 +31,35 @@ def _names_a_device(condition: Condition) -> bool:
         for value in ancestors([condition.test])
         for word in _WORDS
     )
+
+
+def followed_by_current_gpu(op: Op) -> str | None:
+    """The tensor of which `is_cuda` alone decides that an operator takes the current GPU, as it is written; None for others.
+
+    The test is on the way to the operator, or chooses the device that it is given.
+    """
+    if any("cuda.device" in each.origin.label for context in op.contexts for each in ancestors([context])):
+        return None  # `with torch.cuda.device_of(x):` makes the GPU of x the current one
+    asking = [condition.site.node for condition in op.conditions if condition.site and _names_a_device(condition)]
+    asking += [
+        each.origin.site.node
+        for value in _arguments(op.value)
+        for each in ancestors([value])
+        if each.origin.name == "phi" and each.origin.site is not None
+    ]
+    asked = [_asked_for_cuda(node) for node in asking]
+    return next(iter(asked), None) if None not in asked else None
+
+
+def _arguments(value: Value) -> list[Value]:
+    given = (*value.origin.operands[1:], *value.origin.keywords.values())
+    return [each for each in given if not each.is_tensor]
+
+
+def _asked_for_cuda(node: cst.CSTNode) -> str | None:
+    """`x` of `if x.is_cuda:` and of `... if x.is_cuda else ...`."""
+    test = node.test if isinstance(node, (cst.If, cst.IfExp)) else node
+    match test:
+        case cst.Attribute(value=tensor, attr=cst.Name(value="is_cuda")):
+            return dotted(tensor)
+    return None

@@ -3,8 +3,11 @@
 `.cuda()`, `device="cuda"` and `torch.cuda.FloatTensor` in a loss fail on a machine without a GPU, and on a machine with
 several they put the tensor on the first one while the inputs are on another.
 
+Asking whether an input is on a GPU is not enough: `if pred.is_cuda: weight = weight.cuda()` takes the current GPU, and
+fails where `pred` is on another one. `weight.to(pred.device)` needs no test.
+
 Only losses themselves are looked at: training steps, scripts and what trains a model may choose its device. Silent is
-what a test of the device, of `torch.cuda.is_available()` or of a flag decides, and a device that a parameter gives.
+what a test of `torch.cuda.is_available()` or of a flag decides, and a device that a parameter gives.
 
 ## Bad
 
@@ -43,7 +46,8 @@ from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.names import Unit
 from losslint.semantics.spelling import excerpt, parenthesised
 from losslint.semantics.values import Kind, Site, Value
-from losslint_rules.devices.device_tests import asks_for_a_flag, asks_for_device
+from losslint_rules.devices.device_tests import asks_for_a_flag, asks_for_device, followed_by_current_gpu
+from losslint_rules.devices.mixing import meets_input
 
 RULE = Rule(code="LL503", name="hard-coded-cuda", severity=Severity.WARNING)
 
@@ -57,8 +61,17 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     if not _is_plain_loss(graph):
         return
     for op in graph.ops:
-        if _asks_for_cuda(op.value) and graph.matters(op.value) and not (asks_for_device(op) or asks_for_a_flag(op)):
+        if not graph.matters(op.value):
+            continue
+        followed = followed_by_current_gpu(op)
+        if _asks_for_cuda(op.value) and not (asks_for_device(op) or asks_for_a_flag(op)):
             yield _finding(op.site, op)
+        elif (
+            followed is not None
+            and (_asks_for_cuda(op.value) or _asks_for_either(op.value))
+            and meets_input(graph, op.value)
+        ):
+            yield _follows(op, followed)
     if graph.instance is not None:
         used = [value for op in graph.ops for value in ancestors([*op.operands, *op.keywords.values()])]
         used += [op.origin.module for op in graph.ops if op.origin.module is not None]
@@ -91,7 +104,15 @@ def _asks_for_cuda(value: Value) -> bool:
         return len(origin.operands) == 1
     if origin.name == "unknown" and origin.label.endswith(".cuda()"):
         return len(origin.operands) == 1 and origin.operands[0].kind is Kind.MODULE
-    return any(_is_cuda(argument) for argument in (*origin.operands[1:], *origin.keywords.values()))
+    return any(_is_cuda(argument) for argument in _devices(value))
+
+
+def _devices(value: Value) -> Iterator[Value]:
+    """What an operator is given besides its tensor, and what the devices among it are made of."""
+    for argument in (*value.origin.operands[1:], *value.origin.keywords.values()):
+        yield argument
+        if argument.origin.label == "torch.device()":
+            yield from argument.origin.operands[:1]
 
 
 def _is_cuda(value: Value) -> bool:
@@ -101,6 +122,14 @@ def _is_cuda(value: Value) -> bool:
     if value.origin.name == "unknown" and value.origin.label == "torch.device()" and value.origin.operands:
         return _is_cuda(value.origin.operands[0])
     return isinstance(value.constant, str) and not value.is_default and value.constant.startswith("cuda")
+
+
+def _asks_for_either(value: Value) -> bool:
+    """`"cuda" if x.is_cuda else "cpu"` as a device, written there or a name for it."""
+    return any(
+        any(_is_cuda(each) for each in argument.alternatives) and len(argument.alternatives) > 1
+        for argument in _devices(value)
+    )
 
 
 def _unconditional(value: Value) -> Iterator[Value]:
@@ -117,6 +146,16 @@ def _unconditional(value: Value) -> Iterator[Value]:
 def _is_read(name: str, attribute: Value, used: list[Value]) -> bool:
     """Whether the loss computes with an attribute; a module it calls leaves its name in what it returns."""
     return any(value.key == attribute.key or value.origin.label == f"self.{name}()" for value in used)
+
+
+def _follows(op: Op, followed: str) -> Finding:
+    shown = excerpt(op.value)
+    return RULE.finding(
+        op.site,
+        f"`{shown}` goes to the current GPU, and `{followed}` may be on another one: with several GPUs the two do not meet; "
+        f"take `{followed}.device`",
+        evidence=with_calls(op, ()),
+    )
 
 
 def _finding(site: Site, op: Op | None) -> Finding:

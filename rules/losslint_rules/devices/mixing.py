@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from losslint.semantics.devices import is_on_cpu, is_on_input
-from losslint.semantics.graph import Graph, Op
+from losslint.semantics.graph import Graph, Op, ancestors, members
 from losslint.semantics.operators import Shape, operators
 from losslint.semantics.values import Device, Kind, Value
 from losslint_rules.devices.device_tests import asks_for_device
@@ -18,6 +18,7 @@ _KEEPS_APART = frozenset({Shape.VIEW, Shape.CAST, Shape.FACTORY, Shape.META, Sha
 _TAKES_ALONG = frozenset({"ctc_loss"})
 # What these index or multiply has a dimension, whatever is known of it; so have the class weights of these losses.
 _INDEXES = frozenset({"gather", "index_select", "take_along_dim"})
+_MOVES = frozenset({"to", "type", "type_as", "cuda", "cpu"})
 _PRODUCTS = frozenset({"matmul", "mm", "bmm", "mv", "dot", "outer"})
 _WEIGHS_CLASSES = frozenset({"cross_entropy_loss", "nll_loss"})
 
@@ -109,6 +110,23 @@ def _made_at(value: Value) -> Value | None:
             each for operand in current.origin.operands for each in _spread(operand) if each.device is Device.DEFAULT
         )
     return None
+
+
+def meets_input(graph: Graph, moved: Value) -> bool:
+    """Whether a result of the loss is made of a tensor together with one on the device of the inputs, neither moved before."""
+    reached: dict[int, bool] = {moved.key: True}
+    for value in sorted(ancestors(graph.results), key=lambda each: each.key):  # what is made later has a larger key
+        row = operators().get(value.origin.name)
+        if value.key in reached or (row is not None and row.shape in (Shape.FACTORY, Shape.META)):
+            continue
+        if value.origin.name in _MOVES:
+            continue
+        reached[value.key] = any(reached.get(each.key, False) for each in members(value))
+        if reached[value.key] and any(
+            is_on_input(each) and not reached.get(each.key, False) for each in value.origin.operands
+        ):
+            return True
+    return False
 
 
 def is_constant(source: Value) -> bool:
