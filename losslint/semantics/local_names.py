@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import libcst as cst
 
@@ -11,13 +12,23 @@ from losslint.semantics.syntax_walk import children
 
 _OWN_SCOPE = (cst.Lambda, cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)
 _UNFOLLOWED = (cst.Try, cst.TryStar, cst.Match, cst.Global, cst.Nonlocal, cst.Del)
+_BINDING = frozenset(
+    (
+        *_UNFOLLOWED,
+        *(cst.Assign, cst.AnnAssign, cst.AugAssign, cst.For, cst.NamedExpr, cst.WithItem),
+        *(cst.FunctionDef, cst.ClassDef, cst.Import, cst.ImportFrom),
+    )
+)
 
 
+@lru_cache(maxsize=512)
 def local_names(function: Function) -> frozenset[str]:
     """The names bound by assignments, loops and `with` alone; none where a function does what is not followed."""
     bound: set[str] = set()
     others = {parameter.name.value for parameter in _parameters(function.params)}
-    for node in _statements(function.body):
+    for node in _below(function.body):
+        if type(node) not in _BINDING:
+            continue
         match node:
             case cst.Assign(targets=targets):
                 for target in targets:
@@ -37,14 +48,16 @@ def local_names(function: Function) -> frozenset[str]:
     return frozenset(bound - others)
 
 
-def _statements(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+def _below(suite: cst.CSTNode) -> Iterator[cst.CSTNode]:
     """Everything in a function's body, without what has a scope of its own."""
-    for child in children(node):
-        if isinstance(child, _OWN_SCOPE):
+    pending = children(suite)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, _OWN_SCOPE):
             continue
-        yield child
-        if not isinstance(child, (cst.FunctionDef, cst.ClassDef)):
-            yield from _statements(child)
+        yield node
+        if not isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+            pending += children(node)
 
 
 def _targets(node: cst.CSTNode) -> Iterator[str]:

@@ -94,7 +94,6 @@ class Machine:
         self.falling: list[Falling] = []
         self.bound_reads: set[int] = set()
         self.unbound_reads: dict[int, Site] = {}
-        self._local_names: dict[int, frozenset[str]] = {}
         self._numbers: dict[Hashable, int] = {}
         self._frames = 0
 
@@ -119,10 +118,7 @@ class Machine:
 
     def local_names(self, function: Function) -> frozenset[str]:
         """The names that a function binds itself."""
-        known = self._local_names.get(id(function))
-        if known is None:
-            known = self._local_names[id(function)] = local_names(function)
-        return known
+        return local_names(function)
 
     def never_bound(self) -> tuple[Site, ...]:
         """Where a local name is read that no path there has bound; loops, which run once here, are left out."""

@@ -10,27 +10,36 @@ import libcst as cst
 
 _TRIVIA = tuple("whitespace leading_lines lines_after lpar rpar header footer comma semicolon equal".split())
 _LEAVES = (cst.Name, cst.Integer, cst.Float, cst.Imaginary, cst.SimpleString)
-_FIELDS: dict[type[cst.CSTNode], tuple[str, ...]] = {}
+_FIELDS: dict[type[cst.CSTNode], tuple[str, ...]] = dict.fromkeys(_LEAVES, ())
+_IS_NODE: dict[type, bool] = {}
 
 
 def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
-    known = _FIELDS.get(kind)
+    names = () if issubclass(kind, _LEAVES) else tuple(field.name for field in fields(kind))
+    known = _FIELDS[kind] = tuple(name for name in names if not name.startswith(_TRIVIA))
+    return known
+
+
+def _is_node(kind: type) -> bool:
+    """Whether a class is one of nodes; libcst's classes are abstract ones, which isinstance is slow with."""
+    known = _IS_NODE.get(kind)
     if known is None:
-        names = (field.name for field in fields(kind))
-        known = _FIELDS[kind] = tuple(name for name in names if not name.startswith(_TRIVIA))
+        known = _IS_NODE[kind] = issubclass(kind, cst.CSTNode)
     return known
 
 
 def children(node: cst.CSTNode) -> list[cst.CSTNode]:
     """The nodes directly below a node, expressions and statements and what holds them together."""
-    if isinstance(node, _LEAVES):
-        return []
+    kind = type(node)
+    names = _FIELDS.get(kind)
+    if names is None:
+        names = _fields(kind)
     found: list[cst.CSTNode] = []
-    for name in _fields(type(node)):
+    for name in names:
         value = getattr(node, name)
         if isinstance(value, (list, tuple)):
-            found += [each for each in value if isinstance(each, cst.CSTNode)]
-        elif isinstance(value, cst.CSTNode):
+            found += [each for each in value if _is_node(type(each))]
+        elif _is_node(type(value)):
             found.append(value)
     return found
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from losslint.semantics.operators import Interval
@@ -203,4 +204,8 @@ class Value:
 
     def with_(self, **changes: object) -> Value:
         """A copy with some fields changed."""
-        return replace(self, **changes)  # type: ignore[arg-type]
+        return Value(**(dict(zip(_FIELDS, _READ(self), strict=True)) | changes))
+
+
+_FIELDS = tuple(each.name for each in fields(Value))
+_READ = attrgetter(*_FIELDS)

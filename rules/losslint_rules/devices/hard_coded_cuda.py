@@ -73,13 +73,11 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         ):
             yield _follows(op, followed)
     if graph.instance is not None:
-        used = [value for op in graph.ops for value in ancestors([*op.operands, *op.keywords.values()])]
-        used += [op.origin.module for op in graph.ops if op.origin.module is not None]
         for name, attribute in graph.instance.attributes.items():
             yield from (
                 _finding(value.origin.site, None)
                 for value in _unconditional(attribute)
-                if _asks_for_cuda(value) and value.origin.site is not None and _is_read(name, attribute, used)
+                if _asks_for_cuda(value) and value.origin.site is not None and _is_read(name, attribute, graph)
             )
 
 
@@ -143,8 +141,11 @@ def _unconditional(value: Value) -> Iterator[Value]:
             pending.extend((*current.origin.operands, *current.origin.keywords.values()))
 
 
-def _is_read(name: str, attribute: Value, used: list[Value]) -> bool:
+def _is_read(name: str, attribute: Value, graph: Graph) -> bool:
     """Whether the loss computes with an attribute; a module it calls leaves its name in what it returns."""
+    taken = [value for op in graph.ops for value in (*op.operands, *op.keywords.values())]
+    modules = [op.origin.module for op in graph.ops if op.origin.module is not None]
+    used = (*ancestors(taken), *modules)
     return any(value.key == attribute.key or value.origin.label == f"self.{name}()" for value in used)
 
 
