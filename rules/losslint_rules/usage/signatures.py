@@ -1,0 +1,116 @@
+"""The calls a loss makes, with the signatures they meet: of torch's losses, of functions and classes of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import libcst as cst
+
+from losslint.semantics.graph import Graph
+from losslint.semantics.names import Function, Unit
+from losslint.semantics.operators import REQUIRED, Parameter, lookup_function, lookup_module
+from losslint.semantics.syntax_walk import nodes_of
+from losslint.semantics.values import Site
+from losslint_rules.usage.definitions import all_functions, is_wrapped, owner_of, parameters
+
+_TORCH_LOSSES = ("torch.nn.functional.", "torch.nn.")
+_NORMS = frozenset({"torch.norm"})
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A positional parameter: its name, and whether it can be left out."""
+
+    name: str
+    is_optional: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signature:
+    """What a call meets: the name of what is called, its positional parameters, and whether it makes an object."""
+
+    called: str
+    slots: tuple[Slot, ...]
+    makes: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MadeCall:
+    """A call, the function it is written in, and the signature it meets."""
+
+    site: Site
+    within: Function
+    node: cst.Call
+    signature: Signature
+
+
+def made_calls(graph: Graph) -> Iterator[MadeCall]:
+    """The calls in the loss, in its constructors and in what it calls in its file, as far as their signatures are known."""
+    elsewhere = _followed(graph)
+    for name, function in all_functions(graph):
+        for node in nodes_of(function):
+            if not isinstance(node, cst.Call):
+                continue
+            signature = elsewhere.get(id(node)) or _here(graph, owner_of(graph, name), node) or _of_torch(graph, node)
+            if signature is not None:
+                yield MadeCall(Site(graph.unit, node), function, node, signature)
+
+
+def _followed(graph: Graph) -> dict[int, Signature]:
+    """The signatures of the functions that calls were followed into, in whatever file they are."""
+    found: dict[int, Signature] = {}
+    for op in graph.ops:
+        for position, call in enumerate(op.calls):
+            unit = op.calls[position + 1].site.unit if position + 1 < len(op.calls) else op.site.unit
+            function = unit.functions.get(call.symbol)
+            if function is not None and id(call.site.node) not in found:
+                found[id(call.site.node)] = _of_function(unit, call.symbol, function)
+    return found
+
+
+def _here(graph: Graph, owner: str, node: cst.Call) -> Signature | None:
+    """The signature of a function, a class or an own method of this file."""
+    unit = graph.unit
+    match node.func:
+        case cst.Name(value=name) if name in unit.classes:
+            constructor = unit.functions.get(f"{name}.__init__")
+            if constructor is not None:
+                return _of_function(unit, f"{name}.__init__", constructor)
+        case cst.Name(value=name) if name in unit.functions:
+            return _of_function(unit, name, unit.functions[name])
+        case cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=name)) if owner:
+            function = unit.functions.get(f"{owner}.{name}")
+            if function is not None:
+                return _of_function(unit, f"{owner}.{name}", function)
+    return None
+
+
+def _of_function(unit: Unit, symbol: str, function: Function) -> Signature:
+    owner, _, last = symbol.rpartition(".")
+    is_method = owner in unit.classes
+    keywords = {id(each) for each in function.params.kwonly_params}
+    slots = tuple(
+        Slot(each.name.value, each.default is not None)
+        for each in parameters(function, is_method)
+        if id(each) not in keywords
+    )
+    if is_wrapped(function):
+        slots = ()
+    return Signature(owner if last == "__init__" else last, slots, last == "__init__")
+
+
+def _of_torch(graph: Graph, node: cst.Call) -> Signature | None:
+    """The signature of a function or module of torch.nn, where positions have one meaning."""
+    qualified = graph.unit.qualified(node.func) or ""
+    if not qualified.startswith(_TORCH_LOSSES) and qualified not in _NORMS:
+        return None
+    module = lookup_module(qualified)
+    if module is not None:
+        return Signature(qualified.rpartition(".")[2], _slots(module.constructor), True)
+    operator = lookup_function(qualified)
+    return None if operator is None else Signature(qualified.rpartition(".")[2], _slots(operator.parameters))
+
+
+def _slots(declared: tuple[Parameter, ...]) -> tuple[Slot, ...]:
+    return tuple(Slot(each.name, each.default is not REQUIRED) for each in declared)
