@@ -84,6 +84,7 @@ _PREDICTION = frozenset(
     ]
 )
 _MASK = frozenset(["mask", "masks", "valid", "padding", "pad"])
+_SELECTS = _MASK | frozenset("matched foreground fg keep kept selected visible observed positives".split())
 _WEIGHT = frozenset(["weight", "weights", "alpha", "gamma", "beta", "lambda", "coef", "coefficient"])
 _PROBABILITY = frozenset(["p", "prob", "probs", "proba", "probability", "probabilities", "softmaxed"])
 
@@ -111,6 +112,11 @@ def says_probability(name: str) -> bool:
     """Whether a name says that its values are probabilities: `p`, `probs`, `pred_prob`; not `log_probs`."""
     parts = words(name)
     return not {"log", "logit", "logits", "logp"} & set(parts) and any(part in _PROBABILITY for part in parts)
+
+
+def says_selection(name: str) -> bool:
+    """Whether a name says that what it indexes with picks elements, and perhaps none: `valid`, `matched`, `fg_mask`."""
+    return bool(_SELECTS & set(words(name)))
 
 
 def says_epsilon(name: str) -> bool:

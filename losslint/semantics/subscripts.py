@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -12,7 +13,7 @@ from losslint.semantics.devices import of_member
 from losslint.semantics.guards import chain, closure
 from losslint.semantics.index_shapes import indexed
 from losslint.semantics.measures import sizes_of, slice_label
-from losslint.semantics.selections import is_selection
+from losslint.semantics.selections import is_selection, picks_by_name
 from losslint.semantics.sizes import rank_of
 from losslint.semantics.state import State
 from losslint.semantics.values import DType, Kind, Origin, Reduced, Reduction, Value
@@ -42,7 +43,10 @@ def subscript(frame: Frame, node: cst.Subscript, state: State) -> Value:
         if not receiver.is_tensor:
             frame.learn(receiver, Kind.TENSOR)
         return select(frame, node, receiver, indices, state)
-    return frame.machine.unknown(node, frame.unit, (receiver,)).with_(device=of_member(receiver))
+    made = frame.machine.unknown(node, frame.unit, (receiver,)).with_(device=of_member(receiver))
+    if len(indices) == 1 and isinstance(indices[0], Value):
+        return made.with_(origin=replace(made.origin, keywords={"index": indices[0]}))
+    return made
 
 
 def _index(frame: Frame, part: cst.BaseSlice, state: State) -> Value | cst.Slice:
@@ -81,7 +85,7 @@ def tensor_like(indices: Sequence[Value | cst.Slice]) -> bool:
     index = indices[0]
     if not isinstance(index, Value):
         return False
-    is_mask = index.kind is Kind.UNKNOWN and index.dtype is DType.BOOL  # `x[x == 255]`
+    is_mask = index.kind is Kind.UNKNOWN and (index.dtype is DType.BOOL or picks_by_name(index))  # `x[x == 255]`
     return index.is_tensor or index.kind is Kind.NONE or is_mask
 
 

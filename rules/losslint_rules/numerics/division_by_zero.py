@@ -43,12 +43,13 @@ from losslint.measurements import Measurements
 from losslint.rule import Finding, Precondition, Rule, RunFinding, Step, with_calls, zero_path
 from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.guards import chain, closure
-from losslint.semantics.selections import selected_by
+from losslint.semantics.selections import deciding_index, index_of, matched_pair, picks_by_name, selected_by
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Certainty, DType, Gradient, Reduced, Role, Value
 from losslint_rules.numerics.choices import is_left_out
 from losslint_rules.numerics.domains import Edge
 from losslint_rules.numerics.epsilons import eps_after
+from losslint_rules.numerics.indicators import counted_indicator
 from losslint_rules.runs import NonFinite, findings
 
 RULE = Rule(
@@ -92,6 +93,23 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     )
 
 
+@RULE.on_op("div")
+def by_count_of_indicator(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report `(x * event).sum() / event.sum()`: a batch without events has none to divide by."""
+    if len(op.operands) < 2 or op.operands[1].zero is not None or not graph.matters(op.value):
+        return
+    divisor = op.operands[1]
+    indicator = counted_indicator(graph, op.operands[0], divisor)
+    if indicator is None or op.is_guarded([*ancestors([divisor])]):
+        return
+    steps = [Step(indicator.origin.site, "zeros and ones, as it is used")] if indicator.origin.site else []
+    yield RULE.finding(
+        op.site,
+        f"`{excerpt(divisor)}` counts the ones of `{excerpt(indicator)}`, and a batch without any divides 0 by 0",
+        evidence=with_calls(op, steps),
+    )
+
+
 _AVERAGES = (
     "mean",
     "mse_loss",
@@ -113,11 +131,12 @@ def mean_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     selection = selected_by(op.operands[0])
     if selection is None:
         return
-    mask = next((each for each in selection.origin.operands[1:] if each.dtype is DType.BOOL), selection)
+    mask = deciding_index(selection) or selection
     if mask.dtype is DType.BOOL and mask.zero is None:
         return
     asked = [each for each in ancestors([mask]) if each.key in closure(mask)]
-    if op.is_guarded([selection, *asked]) or mask.gradient is Gradient.CARRIES:
+    chosen_by_prediction = mask.gradient is Gradient.CARRIES and not picks_by_name(mask)
+    if op.is_guarded([selection, *asked]) or chosen_by_prediction:
         return
     site = selection.origin.site
     yield RULE.finding(
@@ -126,6 +145,27 @@ def mean_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         evidence=with_calls(
             op, [Step(site, f"how many elements are left depends on `{excerpt(mask)}`")] if site else []
         ),
+    )
+
+
+@RULE.on_op(*_AVERAGES)
+def mean_of_matched(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report a mean, in a loop over samples, over what a matching pairs, which pairs nothing in a sample without targets."""
+    if op.value.reduction.kind is not Reduced.MEAN or op.value.rank != 0 or not graph.matters(op.value):
+        return
+    pair = matched_pair(op.operands[:2]) if op.in_loop else None
+    if pair is None:
+        return
+    first, second = (excerpt(each) for each in pair)
+    beneath = [each for part in pair for each in (part, *index_of(part))]
+    if op.is_guarded([*beneath, *(each for value in op.operands[:2] for each in ancestors([value]))]):
+        return
+    steps = [Step(each.origin.site, "a part that the matching picks") for each in pair if each.origin.site is not None]
+    yield RULE.finding(
+        op.site,
+        f"`{first}` and `{second}` are as long as their matching, and the mean of a sample in which nothing is matched is "
+        "0 / 0, NaN",
+        evidence=with_calls(op, steps),
     )
 
 
