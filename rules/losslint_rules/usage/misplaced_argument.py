@@ -50,7 +50,7 @@ class FocalLoss(torch.nn.Module):
 
 Keywords for everything that is a setting. No fix is offered: results so far were made with the settings as they landed.
 
-A run shows it where the types differ; where both are numbers it cannot.
+A run confirms it only where the types differ and torch raises; where both are numbers it cannot know which was meant.
 """
 
 from __future__ import annotations
