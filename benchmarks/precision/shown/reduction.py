@@ -1,4 +1,4 @@
-"""Means over what was ignored, zeros without a graph, reductions of what is reduced."""
+"""Means over what was ignored, zeros without a graph."""
 
 from __future__ import annotations
 
@@ -134,16 +134,6 @@ def mmseg_focal() -> str:
         return found(x, torch.where(y == 255, 0, y), None, valid_mask=valid)
 
     return "mmseg sigmoid_focal_loss: " + halves(loss, torch.randn(4, 3), IGNORED)
-
-
-@shows("3548aa55df538be8")
-def mean_of_one_number() -> str:
-    """What RMILoss takes the mean of."""
-    text = "F.binary_cross_entropy_with_logits(input, target=target)"
-    found = nn.functional.binary_cross_entropy_with_logits(torch.randn(2, 3), target=torch.rand(2, 3))
-    assert found.dim() == 0
-    assert found.mean() == found
-    return f"rmi-pytorch: {text} has the shape {tuple(found.shape)}; its mean is itself"
 
 
 @shows("aa333f8e381fbf58")
