@@ -12,6 +12,7 @@ from pathlib import Path
 
 from losslint.diagnostic import Diagnostic, Edit, Evidence, Fix, Place, fingerprint
 from losslint.fixes import demote_commented
+from losslint.judged_by_callers import JudgedByCallers
 from losslint.library import Library
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
@@ -71,8 +72,9 @@ def _findings(unit: Unit, losses: Sequence[Loss], rules: Sequence[Rule], library
     graphs = [graph for graph in analysed if graph is not None]
     for graph in graphs:
         if not _is_seen_from_callers(graph, graphs):
+            judged = JudgedByCallers(graph, lambda entry: analyse(unit, entry, library.resolve, library.texts_beside))
             for rule in rules:
-                yield from rule.findings(graph)
+                yield from filter(judged.stands, rule.findings(graph))
 
 
 def _is_seen_from_callers(graph: Graph, graphs: Sequence[Graph]) -> bool:

@@ -16,7 +16,7 @@ from losslint.semantics.operators import Shape, lookup_function, lookup_module
 from losslint.semantics.parameters import defaults_to_none, only_possible_tensor
 from losslint.semantics.selections import is_selection
 from losslint.semantics.state import State
-from losslint.semantics.values import DType, Gradient, Kind, Origin, Role, Site, Value
+from losslint.semantics.values import EVERYTHING, DType, Gradient, Kind, Origin, Role, Site, Value
 
 
 class Frame:
@@ -86,6 +86,8 @@ class Frame:
 
     def refined(self, value: Value, state: State) -> Value:
         """A value as this path knows it: None, a sequence, or a string that a test has fixed."""
+        if value.is_default and state.assumptions.get(("default", value.key)) is False:
+            return value.with_(constant=None, has_constant=False, is_default=False, interval=EVERYTHING)
         if value.kind not in (Kind.UNKNOWN, Kind.STR, Kind.NONE, Kind.TENSOR):
             return value
         if state.shapes:

@@ -69,6 +69,7 @@ def _run(unit: Unit, entry: str, function: Function, hints: Hints, resolve: Reso
     owner = entry.rpartition(".")[0]
     is_method = owner in unit.classes
     instance = build_instance(machine, unit, owner) if is_method else None
+    machine.built = machine.statements
     frame = Frame(machine, unit, instance)
     frame.active = (function,)
     state = State()

@@ -85,6 +85,7 @@ class Machine:
         self.instances: dict[int, object] = {}
         self.building = 0
         self.statements = 0
+        self.built = 0  # what the constructor of the loss took is no part of what its calls may take
         self.inlined: set[int] = set()
         self.results: dict[Hashable, Value] = {}
         self.opaque: set[int] = set()
@@ -114,7 +115,7 @@ class Machine:
     @property
     def may_inline(self) -> bool:
         """Whether calls are still followed; past the budget they are opaque."""
-        return self.statements < MAX_INLINED_STATEMENTS
+        return self.statements - self.built < MAX_INLINED_STATEMENTS
 
     def local_names(self, function: Function) -> frozenset[str]:
         """The names that a function binds itself."""

@@ -86,6 +86,7 @@ _PREDICTION = frozenset(
 _MASK = frozenset(["mask", "masks", "valid", "padding", "pad"])
 _SELECTS = _MASK | frozenset("matched foreground fg keep kept selected visible observed positives".split())
 _WEIGHT = frozenset(["weight", "weights", "alpha", "gamma", "beta", "lambda", "coef", "coefficient"])
+_COUNTS = frozenset(["num", "n", "nb", "count", "number"])
 _PROBABILITY = frozenset(["p", "prob", "probs", "proba", "probability", "probabilities", "softmaxed"])
 
 
@@ -93,6 +94,8 @@ def role_by_name(name: str) -> Role:
     """The role a parameter's name suggests; masks and weights win over what they belong to (`target_mask`)."""
     parts = words(name)
     joined = "".join(parts)
+    if len(parts) > 1 and parts[0] in _COUNTS:
+        return Role.UNKNOWN  # num_label_tokens says how many there are
     for role, vocabulary in (
         (Role.MASK, _MASK),
         (Role.WEIGHT, _WEIGHT),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
@@ -181,8 +181,19 @@ def _compared(
     elif positive == "eq" and not (left.is_tensor or right.is_tensor or tensors_behind(left) or tensors_behind(right)):
         test = _equality(left, right, state, value)
     else:
-        return truthiness(value, state)
-    return test if name == positive else test.inverted()
+        return _with_default(truthiness(value, state), name, left, right)
+    return _with_default(test if name == positive else test.inverted(), name, left, right)
+
+
+def _with_default(test: Test, name: str, left: Value, right: Value) -> Test:
+    """What the answer says of a setting: whether it can still have its default, as `power=0.5` has not where `power >= 1`."""
+    setting, other = (left, right) if left.is_default else (right, left)
+    numbers = all(isinstance(each.constant, (int, float)) for each in (left, right))
+    if not setting.is_default or other.is_default or not numbers or name not in _ORDER:
+        return test
+    answer = bool(_ORDER[name](left.constant, right.constant))
+    default: Assumption = ("default", setting.key)
+    return replace(test, if_true=(*test.if_true, (default, answer)), if_false=(*test.if_false, (default, not answer)))
 
 
 def _identity(left: Value, right: Value, state: State, value: Value) -> Test:
@@ -251,7 +262,7 @@ def _by_rank(name: str, left: Value, right: Value) -> bool | None:
     return _ORDER[name](rank, other) if other is not None and name in _ORDER else None
 
 
-_ORDER: dict[str, Callable[[int, int], bool]] = {
+_ORDER: dict[str, Callable[[Any, Any], Any]] = {
     "eq": operator.eq,
     "ne": operator.ne,
     "lt": operator.lt,

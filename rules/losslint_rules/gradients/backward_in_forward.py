@@ -42,7 +42,7 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
-from losslint.semantics.graph import BACKWARD, Graph, Op, members
+from losslint.semantics.graph import BACKWARD, Graph, Op, ancestors, members
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Value
 
@@ -83,17 +83,18 @@ def _differentiable(graph: Graph) -> frozenset[int]:
 
 
 def _returns_it_detached(graph: Graph, loss: Value) -> bool:
-    """Whether one of the returned alternatives is the loss without its graph: where backward() ran, that is what is returned."""
-    pending = [value for op in graph.returns for value in op.operands[0].alternatives]
-    seen = 0
-    while pending and seen < 30:
-        value = pending.pop()
-        seen += 1
-        if value.origin.name == "detach" and value.origin.operands[0].key == loss.key:
+    """Whether what is returned is the loss on one path and the loss without its graph on another: there backward() ran."""
+    joins = [value for value in ancestors(graph.results) if value.origin.name == "phi"]
+    return any(_is_detached(each, loss) for join in (*graph.results, *joins) for each in join.alternatives)
+
+
+def _is_detached(value: Value, loss: Value) -> bool:
+    while value.origin.name in ("detach", "requires_grad_"):
+        inner = value.origin.operands[0]
+        if value.origin.name == "detach" and loss.key in (inner.key, *(each.key for each in inner.alternatives)):
             return True
-        if value.origin.name in ("phi", "detach", "requires_grad_", "mapping", "sequence"):
-            pending.extend(members(value))
-    return False
+        value = inner
+    return value.origin.name == "phi" and any(_is_detached(each, loss) for each in value.alternatives)
 
 
 def _finding(op: Op) -> Finding:
