@@ -3,7 +3,8 @@
 The Dice coefficient and the IoU are 1 for a perfect prediction and 0 for none: scores to be maximised. Returned as a loss
 as they are, without `1 -` or a minus, they are minimised: the network learns to miss the target.
 
-Reported where a function or class that says loss returns a ratio of the intersection to the two sides. Silent for names
+Reported where a function or class that says loss returns a ratio of the intersection to the two sides, or one that is 1
+where both sides are the same and 0 where one is empty. Silent for names
 that say score, coefficient or index, and where code in the same file turns the sign.
 
 ## Bad
@@ -39,8 +40,9 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import returned_values
 from losslint.semantics.values import Kind, Site, Value
+from losslint_rules.formulas.overlap_ratios import is_overlap
 from losslint_rules.reduction.negations import is_named_as_loss, is_negated_in_file
-from losslint_rules.reduction.overlaps import Overlap, overlap_of
+from losslint_rules.reduction.overlaps import overlap_of
 
 RULE = Rule(code="LL320", name="score-as-loss", severity=Severity.WARNING)
 
@@ -57,7 +59,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         found = _score(values[0]) if len(values) == 1 else None
         if found is None or is_negated_in_file(graph):
             continue
-        site = found.ratio.origin.site
+        site = found.origin.site
         yield RULE.finding(
             op.site,
             f"`{excerpt(values[0])}` is an overlap, 1 for a perfect prediction: minimised, it unlearns the target; return "
@@ -67,12 +69,12 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         )
 
 
-def _score(value: Value) -> Overlap | None:
+def _score(value: Value) -> Value | None:
+    """The ratio of a returned overlap, through averages."""
     current = value
     while current.origin.operands:
-        found = overlap_of(current)
-        if found is not None:
-            return found
+        if overlap_of(current) is not None or is_overlap(current):
+            return current
         operands = current.origin.operands
         divided = current.origin.name == "div" and operands[1].kind is Kind.NUMBER
         if not divided and current.origin.name not in _AVERAGES:
