@@ -507,3 +507,10 @@ def test_identity_with_a_bool_is_a_test_of_truth(test: str) -> None:
 def test_a_maximum_of_two_that_are_made_of_one_is_elementwise(expression: str, name: str) -> None:
     graph = graph_of(f"def loss(pred, target, q):\n    e = pred - target\n    return {expression}\n")
     assert name in [op.name for op in graph.ops]
+
+
+@pytest.mark.parametrize("write", ["x.diagonal().fill_(-1.0)", "x.view(-1).zero_()", "x.t().diagonal().copy_(y)"])
+def test_a_write_into_a_view_changes_what_it_is_a_view_of(write: str) -> None:
+    (value,) = returned(f"def loss(x: Tensor, y: Tensor):\n    x = x.exp()\n    {write}\n    return x\n")
+    assert value.origin.name == "index_put"
+    assert value.origin.operands[0].origin.name == "exp"

@@ -14,6 +14,7 @@ from losslint.semantics.operators import Interval, lookup_method
 from losslint.semantics.state import State
 from losslint.semantics.stored_attributes import changed_by
 from losslint.semantics.values import EVERYTHING, Kind, Origin, Value
+from losslint.semantics.view_writes import write_through_view
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
@@ -148,6 +149,8 @@ def _changed(
     )
     frame.machine.emit(made, state, IN_PLACE)
     _rebind(node, made, state)
+    if given is not None or name == "zero_":
+        write_through_view(frame, node, given or frame.machine.constant(0.0, node, frame.unit), state)
     return made
 
 

@@ -71,7 +71,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         return
     for mask, value in (op.operands, op.operands[::-1]):
         filled = infinity_in(value) if is_mask(mask) else None
-        if filled is None or _is_chosen_from(op, graph):
+        if filled is None or is_chosen_from(op, graph):
             continue
         what, source = filled
         site = source.origin.site
@@ -128,7 +128,7 @@ def _written(value: Value) -> str | None:
 _REPLACING = frozenset({"nan_to_num", "nansum", "nanmean"})
 
 
-def _is_chosen_from(op: Op, graph: Graph) -> bool:
+def is_chosen_from(op: Op, graph: Graph) -> bool:
     """Whether the product is only used where a choice leaves elements out, or where NaNs are replaced."""
     uses = graph.uses(op.value)
     return bool(uses) and all(

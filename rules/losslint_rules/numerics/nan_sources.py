@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from losslint.semantics.graph import Graph
 from losslint.semantics.guards import chain
+from losslint.semantics.transfer import TAKE_AFTER, takes_no_numbers
 from losslint.semantics.values import Certainty, Gradient, Value, ZeroWitness
 from losslint_rules.numerics.differences import cancelling
 from losslint_rules.numerics.squares import added_squares, squared
@@ -84,7 +85,7 @@ def nan_passed_on(value: Value, data: Value) -> Source | None:
     """The operator that meets NaN in `data`, which needs no gradient, and whose slope is NaN with it."""
     for current in _beneath(value):
         name, operands = current.origin.name, current.origin.operands
-        touched = [each for each in operands if _depends(each, data)]
+        touched = [each for each in operands if holds_nan_of(each, data)]
         if not touched:
             continue
         if name in _SMOOTH_LOSSES:
@@ -95,12 +96,12 @@ def nan_passed_on(value: Value, data: Value) -> Source | None:
         elif name == "mul" and len(operands) == 2:
             left, right = operands
             pairs = ((left, right), (right, left))
-            if any(_depends(a, data) and b.gradient is Gradient.CARRIES for a, b in pairs):
+            if any(holds_nan_of(a, data) and b.gradient is Gradient.CARRIES for a, b in pairs):
                 return Source(current, "a factor of NaN is the slope of this product")
     return None
 
 
-def _depends(value: Value, data: Value) -> bool:
+def holds_nan_of(value: Value, data: Value) -> bool:
     """Whether data reaches a value with its NaN: not behind a repair or a comparison."""
     pending, seen = [value], {value.key}
     while pending and len(seen) < 200:
@@ -109,11 +110,17 @@ def _depends(value: Value, data: Value) -> bool:
             return True
         if is_repair(current) or current.gradient is Gradient.ZERO or current.origin.name in _ASKS:
             continue
-        for each in current.origin.operands:
+        for each in _numbers_of(current):
             if each.key not in seen:
                 seen.add(each.key)
                 pending.append(each)
     return False
+
+
+def _numbers_of(value: Value) -> tuple[Value, ...]:
+    """The operands whose numbers a value holds: not those it takes the shape or dtype of."""
+    name, operands = value.origin.name, value.origin.operands
+    return operands[:1] if name in TAKE_AFTER else () if takes_no_numbers(name) else operands
 
 
 _ASKS = frozenset(
