@@ -42,8 +42,10 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
+from losslint.semantics.values import Value
 from losslint_rules.formulas.evaluation import MANY, number_at
 from losslint_rules.formulas.overlap_ratios import products_of_two
+from losslint_rules.formulas.polynomials import bare, number_of
 
 RULE = Rule(code="LL733", name="imperfect-overlap", severity=Severity.WARNING)
 
@@ -58,7 +60,8 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     one, ratio = op.operands if op.name == "sub" else op.operands[::-1]
     if one.constant != 1 or one.is_default or _goes_on(op, graph):
         return
-    for product, left, right in products_of_two(ratio):
+    division = _division(ratio)
+    for product, left, right in products_of_two(division.origin.operands[0]) if division is not None else ():
         both, none = ({left.key: p, right.key: 1.0} for p in (1.0, 0.0))
         perfect, empty = number_at(op.value, both, MANY), number_at(op.value, none, MANY)
         if perfect is None or empty is None:
@@ -73,6 +76,26 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
                 evidence=with_calls(op, [Step(site, "the intersection")] if site is not None else []),
             )
         return
+
+
+def _division(value: Value) -> Value | None:
+    """The ratio that a value is, averaged or a number of times."""
+    current = value
+    for _ in range(8):
+        current = bare(current)
+        operands = current.origin.operands
+        if current.origin.name == "div" and number_of(operands[1]) is None:
+            return current
+        if current.origin.name == "mul" and len(operands) == 2:
+            scaled = [each for each, other in (operands, operands[::-1]) if number_of(other) is not None]
+            if not scaled:
+                return None
+            current = scaled[0]
+        elif current.origin.name in ("mean", "div") and operands:
+            current = operands[0]
+        else:
+            return None
+    return None
 
 
 def _goes_on(op: Op, graph: Graph) -> bool:
