@@ -47,6 +47,7 @@ from losslint.semantics.graph import Graph, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
 from losslint_rules.formulas.evaluation import number_at
+from losslint_rules.formulas.polynomials import bare
 from losslint_rules.formulas.residuals import Curve, compared_in, curves, inside
 
 RULE = Rule(code="LL731", name="jumping-huber", severity=Severity.WARNING)
@@ -95,7 +96,7 @@ def _broken(value: Value) -> Broken | None:
 
 def _reason(shape: Curve, threshold: float, name: str, side: Value) -> str | None:
     """What is wrong, where one side of 0 is a parabola first and a line with a constant then."""
-    signs = (1.0,) if shape.residual.interval.low >= 0 else (1.0, -1.0)
+    signs = (1.0, -1.0) if _is_sized(shape) else (1.0,)
     if not any(_is_huber(shape, threshold * sign) for sign in signs):
         return None
     for sign in signs:
@@ -128,6 +129,14 @@ def _is_huber(shape: Curve, edge: float) -> bool:
     slope = (eight - four) / 4
     is_line = slope > 0 and abs((four - double) / 2 - slope) < _JUMP * slope
     return is_parabola and is_line and abs(four - 4 * slope) > _JUMP * four
+
+
+def _is_sized(shape: Curve) -> bool:
+    """Whether the formula takes the size of its residual: else that is never negative, as far as its author knows."""
+    return shape.residual.interval.low < 0 and any(
+        each.origin.name == "abs" and bare(each.origin.operands[0]).key == shape.residual.key
+        for each in ancestors([shape.value])
+    )
 
 
 def _is_signed(side: Value) -> bool:
