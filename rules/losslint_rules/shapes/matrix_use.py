@@ -24,7 +24,7 @@ def is_used_as_matrix(graph: Graph, value: Value, known: tuple[Value, ...], seen
         if op.name in REDUCTIONS:
             if op.keywords.get("dim") is not None and op.keywords["dim"].kind is not Kind.NONE:
                 return True
-        elif op.name in _ELEMENTWISE:
+        elif op.name in ELEMENTWISE:
             others = [each for each in op.operands if each.kind in (Kind.TENSOR, Kind.UNKNOWN)]
             if any(_is_matrix(each, value, known) for each in others if each.key != value.key):
                 return True
@@ -42,9 +42,25 @@ def _is_matrix(other: Value, value: Value, known: tuple[Value, ...]) -> bool:
     return sizes_of(other) != sizes_of(value) or introducer(other).origin.name not in ARITHMETIC
 
 
-_ELEMENTWISE = frozenset(
+ELEMENTWISE = frozenset(
     (
         "add sub mul div neg pow exp log log1p abs square sqrt relu clamp clamp_min clamp_max sigmoid tanh softplus where "
         "log_sigmoid float double half to detach clone type_as contiguous mse_loss l1_loss smooth_l1_loss huber_loss"
     ).split()
 )
+
+
+_EXPLICIT = frozenset("unsqueeze view reshape expand expand_as view_as getitem zeros ones full transpose t".split())
+
+
+def is_written_out(column: Value, vector: Value, in_loss: bool) -> bool:
+    """Whether the code gives the column its dimension on purpose; in a loss of torch that alone is no purpose."""
+    source, other = introducer(column), introducer(vector)
+    if source.origin.name not in _EXPLICIT or _is_slice(source):
+        return False
+    return not in_loss or any(each.key == other.key for each in source.origin.operands)
+
+
+def _is_slice(value: Value) -> bool:
+    """`x[:, 0:1]` keeps a dimension, `x[:, None]` makes one."""
+    return value.origin.name == "getitem" and all(each.kind is not Kind.NONE for each in value.origin.operands[1:])

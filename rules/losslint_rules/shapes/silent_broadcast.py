@@ -6,8 +6,9 @@ falls, and the network learns to predict the mean. mse_loss and its kin warn at 
 gaussian_nll_loss and poisson_nll_loss do not.
 
 An error where both operands provably have the same N. A warning where a loss is given a column and a vector and nothing says
-that their lengths are the same. Pairwise matrices that are meant are silent: `x[:, None] - x[None, :]`, `unsqueeze` in the
-expression itself, squared norms that are added to a matrix of products, results that are used as a matrix afterwards.
+that their lengths are the same, and where it is the docstring that gives an input its shape. Pairwise matrices that are meant
+are silent: `x[:, None] - x[None, :]`, `unsqueeze` in the expression itself, squared norms that are added to a matrix of
+products, results that are used as a matrix afterwards.
 
 ## Bad
 
@@ -46,12 +47,15 @@ import libcst as cst
 
 from losslint.diagnostic import Applicability, Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
+from losslint.semantics.documented_shapes import documented_sizes
 from losslint.semantics.graph import Graph, Op
+from losslint.semantics.known_shapes import resolved
 from losslint.semantics.measures import sizes_of
 from losslint.semantics.sizes import Sizes, rank_of
 from losslint.semantics.spelling import excerpt, parenthesised
 from losslint.semantics.values import Kind, Site, Value
-from losslint_rules.shapes.matrix_use import ARITHMETIC, REDUCTIONS, is_used_as_matrix
+from losslint_rules.shapes.documented import asks_for_shapes, has_rows, is_squeezed
+from losslint_rules.shapes.matrix_use import ARITHMETIC, REDUCTIONS, is_used_as_matrix, is_written_out
 from losslint_rules.shapes.misalignment import Extra, extra_dimension, introducer
 from losslint_rules.shapes.shape_words import ShapeWriter
 
@@ -67,7 +71,6 @@ _LOSSES = (
     "gaussian_nll_loss",
     "hinge_embedding_loss",
 )
-_EXPLICIT = frozenset("unsqueeze view reshape expand expand_as view_as getitem zeros ones full transpose t".split())
 
 
 @RULE.on_op(*ARITHMETIC, *_LOSSES)
@@ -88,6 +91,28 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
             yield _finding(op, column, vector, None)
 
 
+@RULE.on_graph
+def as_documented(graph: Graph) -> Iterator[Finding]:
+    """Report what does not line up if the inputs have the shapes that the docstring gives them."""
+    known = documented_sizes(graph)
+    for op in graph.named(*ARITHMETIC, *_LOSSES) if known else ():
+        pair = [value for value in op.operands if value.kind in (Kind.TENSOR, Kind.UNKNOWN)][:2]
+        if len(pair) < 2 or not graph.matters(op.value) or asks_for_shapes(op, known):
+            continue
+        for column, vector in (pair, pair[::-1]):
+            sizes = sizes_of(column), sizes_of(vector)
+            if sizes[0] is None or sizes[1] is None:
+                continue
+            if is_written_out(column, vector, op.name in _LOSSES) or has_rows(graph, op.value):
+                continue
+            long, short = resolved(sizes[0], known), resolved(sizes[1], known)
+            extra = extra_dimension(long, short) if (long, short) != sizes else None
+            if extra is not None and extra.size == 1 and _has_several(short):
+                yield _finding(op, column, vector, extra, is_documented=True)
+            elif long != sizes[0] and len(long) == 2 and long[1] == 1 and is_squeezed(vector):
+                yield _of_column(op, column, vector, long)
+
+
 def _has_several(sizes: Sizes) -> bool:
     return any(size != 1 for size in sizes)
 
@@ -101,21 +126,30 @@ def _is_suspect(long: Sizes, short: Sizes, column: Value) -> bool:
 
 
 def _is_meant(op: Op, graph: Graph, column: Value, vector: Value) -> bool:
-    source, other = introducer(column), introducer(vector)
-    written_out = source.origin.name in _EXPLICIT and not _is_slice(source)
-    if written_out and (op.name not in _LOSSES or any(each.key == other.key for each in source.origin.operands)):
+    if is_written_out(column, vector, op.name in _LOSSES):
         return True
+    source, other = introducer(column), introducer(vector)
     if op.name in ("add", "sub") and source.origin.name == other.origin.name and source.origin.name in REDUCTIONS:
         return True  # |x|^2 + |y|^2, to which -2xy is added
     return op.name not in _LOSSES and is_used_as_matrix(graph, op.value, (column, vector), set())
 
 
-def _is_slice(value: Value) -> bool:
-    """`x[:, 0:1]` keeps a dimension, `x[:, None]` makes one."""
-    return value.origin.name == "getitem" and all(each.kind is not Kind.NONE for each in value.origin.operands[1:])
+def _of_column(op: Op, column: Value, vector: Value, sizes: Sizes) -> Finding:
+    written = ShapeWriter(op.scope).write(sizes)
+    source = introducer(vector)
+    steps = (
+        [Step(source.origin.site, f"`{excerpt(source)}` has given up its last dimension")] if source.origin.site else []
+    )
+    return RULE.finding(
+        op.site,
+        f"the docstring says that `{excerpt(column)}` is {written}, and `{excerpt(vector)}` has lost its last dimension of size 1: "
+        "they broadcast to every combination of their elements; give both one shape",
+        severity=Severity.WARNING,
+        evidence=with_calls(op, steps),
+    )
 
 
-def _finding(op: Op, column: Value, vector: Value, extra: Extra | None) -> Finding:
+def _finding(op: Op, column: Value, vector: Value, extra: Extra | None, is_documented: bool = False) -> Finding:
     writer = ShapeWriter(op.scope)
     shapes = (sizes_of(column) or (), sizes_of(vector) or ()) if extra is None else (extra.longer, extra.shorter)
     written = [writer.write(shape) for shape in shapes]
@@ -127,10 +161,11 @@ def _finding(op: Op, column: Value, vector: Value, extra: Extra | None) -> Findi
     dim = -1 if extra is None else extra.dim
     return RULE.finding(
         op.site,
-        f"`{excerpt(column)}` is {written[0]} and `{excerpt(vector)}` is {written[1]}: they broadcast to every combination"
+        ("by the docstring " if is_documented else "")
+        + f"`{excerpt(column)}` is {written[0]} and `{excerpt(vector)}` is {written[1]}: they broadcast to every combination"
         + (" of their elements" if extra is not None else " if both hold one value a sample")
         + f", and the loss is taken over all of them; `.squeeze({dim})` lines them up",
-        severity=Severity.WARNING if extra is None else RULE.severity,
+        severity=Severity.WARNING if extra is None or is_documented else RULE.severity,
         evidence=with_calls(op, steps),
         rewrite=_rewrite(op, column, dim),
     )

@@ -1,0 +1,96 @@
+"""The shapes that a docstring gives the parameters of a loss: "`values` and returns are (B, 1)", "pred: shape (N, C)".
+
+A claim, not a proof: what is documented decides no test of a rank, and is kept apart from what the code shows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from losslint.semantics.graph import Graph
+from losslint.semantics.sizes import Size, Sizes
+
+_ENTRY = r"(?:[A-Za-z_]\w*|\d+)"
+_TUPLE = re.compile(rf"[(\[]\s*({_ENTRY}(?:\s*,\s*{_ENTRY})*)\s*(,?)\s*[)\]]")
+_BATCH = re.compile(r"[A-Z]\w?|[bn]|bs|batch(?:_?size)?|(?:n|num)_\w+|N\w+", re.ASCII)
+_TYPE = r"(?:\((?:[\w.\[\]| ]*(?:[Tt]ensor|array|[Ff]loat|[Ll]ong|[Ii]nt|[Bb]ool)[\w.\[\]| ]*)(?:,\s*optional)?\))?"
+# What may stand between a name and its shape: a type, and few words of which none leads to something else.
+_FILLER = re.compile(
+    rf"[`*\s]*{_TYPE}[`*\s]*[:=,]?\s*"
+    r"(?:(?!(?:against|versus|vs|to|with|than|from|by|for|into|per|and|or|by|after|before|times)\b)(?:[a-z]+|(?:torch\.)?Tensors?)[\s:=]+){0,5}[`*]*"
+)
+_SAYS_SHAPE = re.compile(rf"[`*\s]*{_TYPE}[^\n.()]{{0,80}}?\b(?:shape|size)s?\s*(?:is|are|of|:|=)?\s*`*", re.IGNORECASE)
+_CONNECTOR = re.compile(r"[`*\s]*,?\s*(?:and|&)?[`*\s]*")
+_EVERYTHING = re.compile(
+    r"\b(?:everything|all)(?: of them| inputs| arguments| tensors)?\s+(?:is|are|has|have)\s+(?:shape )?$", re.IGNORECASE
+)
+
+
+def documented_sizes(graph: Graph) -> dict[int, Sizes]:
+    """The documented shapes of a loss's parameters, by their keys; the names in them are symbols."""
+    found: dict[int, Sizes] = {}
+    names = {value.origin.label: value.key for value in graph.parameters if value.origin.name == "parameter"}
+    for text in _docstrings(graph):
+        for name, sizes in shapes_in(text, names).items():
+            found.setdefault(names[name], sizes)
+    return found
+
+
+def _docstrings(graph: Graph) -> Iterable[str]:
+    owner = graph.unit.classes.get(graph.owner)
+    for node in (graph.function, owner):
+        text = node.get_docstring() if node is not None else None
+        if text:
+            yield text
+
+
+def shapes_in(text: str, names: Iterable[str]) -> Mapping[str, Sizes]:
+    """The one shape that a text gives each of these names; none where it gives several, or alternatives."""
+    known = [name for name in names if name.isidentifier()]
+    if not known or not _TUPLE.search(text):
+        return {}
+    mention = re.compile(rf"(?<![\w.])(?:{'|'.join(map(_written, known))})(?![\w(]|\.\w)|{_TUPLE.pattern}")
+    given: dict[str, set[Sizes | None]] = {}
+    rest: Sizes | None = None
+    group: list[str] = []
+    end = 0
+    for match in mention.finditer(text):
+        between = text[end : match.start()]
+        if match[1] is None:
+            name = match[0] if match[0] in known else match[0][0].lower() + match[0][1:]
+            group = [*group, name] if group and _CONNECTOR.fullmatch(between) else [name]
+            end = match.end()
+            continue
+        if not _BATCH.fullmatch(match[1].split(",")[0].strip()):
+            continue  # a type, a range, the corners of a box
+        sizes = _read(match[1], bool(match[2]), text[match.end() :])
+        if sizes is not None and _EVERYTHING.search(text[: match.start()]):
+            rest = sizes
+        elif group and (_FILLER.fullmatch(between) or _SAYS_SHAPE.fullmatch(between)):
+            for name in group:
+                given.setdefault(name, set()).add(sizes)
+            group = []
+    found = {name: next(iter(shapes)) for name, shapes in given.items() if len(shapes) == 1}
+    everything = {name: rest for name in known if name not in given} if rest is not None else {}
+    return {name: sizes for name, sizes in (everything | found).items() if sizes is not None}
+
+
+def _written(name: str) -> str:
+    """A pattern for a name, which may begin a sentence."""
+    first = re.escape(name[0])
+    return f"[{first}{first.upper()}]{re.escape(name[1:])}" if name[0].islower() else re.escape(name)
+
+
+def _read(entries: str, has_comma: bool, after: str) -> Sizes | None:
+    """(B, 1) as sizes; None for words in brackets, and for alternatives."""
+    parts = [part.strip() for part in entries.split(",")]
+    if re.match(r"[`\s]*(?:or\b|[/|])", after):
+        return None
+    if len(parts) == 1 and not has_comma and len(parts[0]) > 1 and "batch" not in parts[0]:
+        return None
+    return tuple(_size(part) for part in parts)
+
+
+def _size(part: str) -> Size:
+    return int(part) if part.isdecimal() else f"'{part}'"
