@@ -149,3 +149,22 @@ def _differentiated(value: Value) -> Iterator[Value]:
 def comes_from_prediction(value: Value) -> bool:
     """Whether a parameter with the role of a prediction is among what a value is computed from."""
     return any(each.origin.name == "parameter" and each.role is Role.PREDICTION for each in ancestors([value]))
+
+
+def carrying_sources(value: Value) -> dict[int, Value]:
+    """The parameters and results of unknown calls from which a gradient flows into a value, by their keys."""
+    found: dict[int, Value] = {}
+    seen: set[int] = set()
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        if current.key in seen or current.gradient is not Gradient.CARRIES:
+            continue
+        seen.add(current.key)
+        if current.origin.name in ("parameter", "unknown", "attribute", "parameter_tensor"):
+            found[current.key] = current
+        else:
+            pending.extend(
+                (*current.origin.operands, *(current.elements if isinstance(current.elements, tuple) else ()))
+            )
+    return found

@@ -4,7 +4,8 @@ These operators return indices or are piecewise constant: their gradient is zero
 a term of one, that depends on the prediction only through them teaches the network nothing, and nothing says
 so.
 
-The whole loss, or a whole term of the sum, has to be dead for a finding. Choosing elements (`x[mask]`,
+The whole loss, or a whole term of the sum, has to be dead for a finding; a term that depends on an input image besides is a
+warning, because nobody trains that. Choosing elements (`x[mask]`,
 `gather`, hard negatives), weighting a term that carries a gradient, straight-through estimators and `argmax`
 of targets are silent.
 
@@ -44,9 +45,20 @@ from losslint.diagnostic import Severity
 from losslint.measurements import Measurements
 from losslint.rule import Finding, Rule, RunFinding, Step, Symptom
 from losslint.semantics.graph import Graph, ancestors
+from losslint.semantics.loss_names import words
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.terms import DeadTerm, comes_from_prediction, dead_terms, inputs
+from losslint.semantics.terms import (
+    DeadTerm,
+    carrying_sources,
+    comes_from_prediction,
+    culprits,
+    dead_terms,
+    inputs,
+    returned_values,
+    terms,
+)
 from losslint.semantics.values import Gradient, Kind, Role, Value
+from losslint_rules.gradients.living_siblings import gates, straight_through, wraps
 
 RULE = Rule(
     code="LL101",
@@ -91,10 +103,10 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             if not _of_data(culprit):
                 continue
             if not dead.whole and (
-                _wraps(dead, culprit)
+                wraps(dead, culprit)
                 or not comes_from_prediction(culprit)
-                or _straight_through(dead, culprit)
-                or _gates(dead, culprit)
+                or straight_through(dead, culprit)
+                or gates(dead, culprit)
                 or dead.term.origin.name in ("detach", "data")
             ):
                 continue
@@ -110,47 +122,44 @@ def _of_data(culprit: Value) -> bool:
     )
 
 
-def _straight_through(dead: DeadTerm, culprit: Value) -> bool:
-    """`x.round() - x.detach() + x`: the value of the rounding with the gradient of x."""
-    sources = {operand.key for operand in culprit.origin.operands}
-    return any(
-        cut.origin.name == "detach" and sources & {operand.key for operand in cut.origin.operands}
-        for sibling in dead.siblings
-        for cut in (sibling, *sibling.origin.operands)
-    )
+@RULE.on_graph
+def beside_an_image(graph: Graph) -> Iterator[Finding]:
+    """Report a term that depends on the prediction through such an operator alone, and on an image that nobody trains."""
+    if graph.calls_backward:
+        return
+    for op in graph.returns:
+        for term in (each for value in returned_values(op) for each in terms(value)):
+            sources = carrying_sources(term).values() if term.gradient is Gradient.CARRIES else ()
+            if not sources or not all(_is_image(each) for each in sources):
+                continue
+            dead = DeadTerm(op, term, False, culprits(term), ())
+            for culprit in dead.culprits:
+                if is_nondifferentiable(culprit) and comes_from_prediction(culprit) and culprit.origin.site is not None:
+                    yield _finding(dead, culprit, Severity.WARNING)
 
 
-def _wraps(dead: DeadTerm, culprit: Value) -> bool:
-    """`x - x.floor()`: what is left of x once whole steps are taken off has the gradient of x."""
-    if culprit.origin.name not in ("floor", "ceil", "round", "trunc", "floor_divide"):
-        return False
-    beneath = {value.key for value in ancestors([culprit])}
-    return any(sibling.gradient is Gradient.CARRIES and sibling.key in beneath for sibling in dead.siblings)
+def _is_image(value: Value) -> bool:
+    """Whether an input is an image that is looked at: `image`, `gray_image`; `fake_image` and `img1` may be made by a network."""
+    return value.origin.name == "parameter" and set(words(value.origin.label)) <= _IMAGE
 
 
-def _gates(dead: DeadTerm, culprit: Value) -> bool:
-    """`mask * curve + (1 - mask) * limit`: the same mask chooses a term that carries a gradient, piece by piece."""
-    return any(
-        value.key == culprit.key
-        for sibling in dead.siblings
-        if sibling.gradient is Gradient.CARRIES
-        for value in ancestors([sibling])
-    )
+_IMAGE = frozenset("image images img imgs gray grey rgb original raw picture frame".split())
 
 
-def _finding(dead: DeadTerm, culprit: Value) -> Finding:
+def _finding(dead: DeadTerm, culprit: Value, severity: Severity = RULE.severity) -> Finding:
     assert culprit.origin.site is not None
     source = next((each for each in inputs(culprit) if each.gradient is Gradient.CARRIES), culprit)
     lost = "the returned loss" if dead.whole else f"the term `{excerpt(dead.term)}`"
     steps = [Step(culprit.origin.site, f"`{excerpt(source)}` carries a gradient, `{excerpt(culprit)}` does not")]
     if dead.term.origin.site is not None and dead.term.key != culprit.key:
-        steps.append(Step(dead.term.origin.site, "and nothing else in this term carries one"))
+        steps.append(Step(dead.term.origin.site, "and nothing else of a network in this term carries one"))
     steps.append(Step(dead.returned.site, "returned here"))
     instead = INSTEAD.get(culprit.origin.name, _COMPARISON)
     return RULE.finding(
         culprit.origin.site,
         f"no gradient flows through `{_operator(culprit)}`, and {lost} depends on `{excerpt(source)}` only through it; "
         f"{instead}",
+        severity=severity,
         evidence=steps,
     )
 

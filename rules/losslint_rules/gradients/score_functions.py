@@ -117,22 +117,3 @@ def _is_critics(value: Value, scope: Mapping[str, Value]) -> bool:
     if said & _GIVEN:
         return False
     return bool(said & _CRITIC) or (value.origin.name == "unknown" and value.origin.label.startswith("self."))
-
-
-def carrying_sources(value: Value) -> frozenset[int]:
-    """The parameters and results of unknown calls from which a gradient flows into a value."""
-    found: set[int] = set()
-    seen: set[int] = set()
-    pending = [value]
-    while pending:
-        current = pending.pop()
-        if current.key in seen or current.gradient is not Gradient.CARRIES:
-            continue
-        seen.add(current.key)
-        if current.origin.name in ("parameter", "unknown", "attribute", "parameter_tensor"):
-            found.add(current.key)
-        else:
-            pending.extend(
-                (*current.origin.operands, *(current.elements if isinstance(current.elements, tuple) else ()))
-            )
-    return frozenset(found)

@@ -43,8 +43,9 @@ from losslint.diagnostic import Applicability, Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt, parenthesised
+from losslint.semantics.terms import carrying_sources
 from losslint.semantics.values import Gradient, Site, Value
-from losslint_rules.gradients.score_functions import carrying_sources, fitted_values, is_score, weighed_difference
+from losslint_rules.gradients.score_functions import fitted_values, is_score, weighed_difference
 
 RULE = Rule(code="LL109", name="undetached-baseline", severity=Severity.WARNING)
 
@@ -59,7 +60,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
             continue
         fitted = fitted_values(graph)
         found = weighed_difference(weight, fitted, op.scope)
-        if found is None or carrying_sources(found) & carrying_sources(score):
+        if found is None or carrying_sources(found).keys() & carrying_sources(score).keys():
             continue
         yield _finding(op, weight, found, fitted[found.key])
         return
