@@ -514,3 +514,8 @@ def test_a_write_into_a_view_changes_what_it_is_a_view_of(write: str) -> None:
     (value,) = returned(f"def loss(x: Tensor, y: Tensor):\n    x = x.exp()\n    {write}\n    return x\n")
     assert value.origin.name == "index_put"
     assert value.origin.operands[0].origin.name == "exp"
+
+
+def test_a_mean_over_all_but_the_batch_says_how_many_dimensions_there_are() -> None:
+    (value,) = returned("def loss(x: Tensor):\n    size = x.pow(2).mean(dim=(1, 2, 3))\n    return x.sum(dim=-1)\n")
+    assert value.shape is not None and len(value.shape) == 3

@@ -958,3 +958,31 @@ def test_a_module_that_judges_against_a_target_is_a_loss(
 ) -> None:
     text = JUDGES.format(parameters=parameters, body=body)
     assert ("MaskedCrossEntropy" in found(tmp_path, text)) is is_loss
+
+
+def test_a_class_of_losses_without_forward_has_the_methods_that_return_one(tmp_path: Path) -> None:
+    text = """
+    class GeneratorLosses(nn.Module):
+        def __init__(self, critic):
+            super().__init__()
+            self.critic = critic
+            self.criterion = nn.BCEWithLogitsLoss()
+
+        def compare(self, real, fake):
+            return real - fake.mean(0, keepdim=True)
+
+        def generator(self, real, fake):
+            g_loss = self.criterion(self.compare(fake, real), torch.ones_like(fake))
+            return g_loss
+
+        def critic_step(self, real, fake):
+            return F.binary_cross_entropy_with_logits(self.compare(real, fake), torch.ones_like(real))
+
+        @property
+        def device(self):
+            return self.critic.device
+    """
+    assert found(tmp_path, text)["GeneratorLosses"].entries == (
+        "GeneratorLosses.generator",
+        "GeneratorLosses.critic_step",
+    )

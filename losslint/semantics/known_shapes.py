@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from losslint.semantics.measures import literal_int, sizes_of
+from losslint.semantics.measures import literal_int, literal_ints, sizes_of
 from losslint.semantics.sizes import (
     Size,
     Sizes,
@@ -47,6 +47,10 @@ def from_operator(name: str, bound: Mapping[str, Value], rank: int | None, known
     if name in ("mm", "bmm"):
         pair = list(bound.values())[:2]
         return {key: sizes for value in pair for key, sizes in from_rank(value, 2 if name == "mm" else 3).items()}
+    if name in ("mean", "sum") and "input" in bound:
+        dims = literal_ints(bound.get("dim"))
+        if dims is not None and len(dims) > 2 and dims == tuple(range(1, len(dims) + 1)):
+            return from_rank(bound["input"], len(dims) + 1)  # all dimensions but the batch: there are no others
     if name in _FITTING and "input" in bound:
         pair_of = _FITTING[name]
         second = bound.get(pair_of)

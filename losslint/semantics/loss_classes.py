@@ -119,13 +119,22 @@ class ClassReader:
         """Whether calling the class does something: a forward or loss method that is no stub, or one from outside."""
         if any(isinstance(each, str) and _is_foreign_loss(each) for each in self._project.lineage(path, cls)):
             return True
-        return any(self._does_something(where, method) for where, method in self._methods(path, cls).values())
+        methods = self._methods(path, cls)
+        if any(self._does_something(where, method) for where, method in methods.values()):
+            return True
+        return names_a_loss(cls.name) and any(self._gives_a_loss(*found) for found in methods.values())
 
     def _does_something(self, path: Path, method: Function) -> bool:
         result = self.result(path, method)
         if result.is_stub:
             return False
         return method.name in _CALLED or (names_a_loss(method.name) and result.work is not Work.NOTHING)
+
+    def _gives_a_loss(self, path: Path, method: Function) -> bool:
+        """Whether a public method of a class without `forward` returns what it computes as a loss: `Losses.generator`."""
+        result = self.result(path, method)
+        is_open = not method.name.startswith("_") and not _PROPERTIES & set(decorators(method))
+        return is_open and result.work is Work.COMPUTES and (result.uses_torch_loss or result.returns_its_loss)
 
     def documented(self, path: Path, cls: ast.ClassDef) -> bool:
         """Whether the class, or the `forward` or `__init__` it defines, is documented as a loss."""
@@ -180,6 +189,8 @@ class ClassReader:
         if not any(each.name in _CALLED for each in chosen):
             hooks = self._hooks(path, cls)
             chosen = [each for each in live if each in chosen or (each.name in hooks and self._computes(path, each))]
+        if not chosen and names_a_loss(cls.name):
+            chosen = [each for each in live if self._gives_a_loss(path, each)]
         return tuple(dict.fromkeys(each.name for each in chosen))
 
     def _computes(self, path: Path, method: Function) -> bool:

@@ -5,7 +5,8 @@ For an empty mask or a batch without positives the loss returns `0.0` or `torch.
 gradients that never come. A zero that is computed from the prediction, `pred.sum() * 0`, has a graph and zero gradients.
 
 Reported where the data decide between a constant and a value that carries a gradient. Silent where a setting does, for
-leaves made with `requires_grad=True`, and where another function of the file calls the loss and may add it to others.
+leaves made with `requires_grad=True`, and where another function of the file calls the loss and may add it to others, unless
+the loss has layers of its own, for whose gradients other processes wait whatever is added.
 
 ## Bad
 
@@ -51,6 +52,7 @@ RULE = Rule(code="LL321", name="constant-return", severity=Severity.WARNING, con
 _MADE = frozenset(
     "tensor as_tensor zeros zeros_like new_zeros full full_like new_full new_tensor scalar_tensor".split()
 )
+_LAYERS = ("torch.nn.Linear", "torch.nn.Conv", "torch.nn.Bilinear", "torch.nn.LazyLinear", "torch.nn.LazyConv")
 _MOVES = frozenset("to cuda cpu float double half type type_as squeeze view reshape expand clone".split())
 _COUNTS = frozenset("numel item tolist sum any all count_nonzero int bool".split())
 
@@ -59,14 +61,28 @@ _COUNTS = frozenset("numel item tolist sum any all count_nonzero int bool".split
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report returns of constants that a test of the data chooses."""
     constants = [op for op in graph.returns if op.gradient_matters and _is_constant_return(op)]
-    if not constants or graph.calls_backward or is_called_in_file(graph):
+    if not constants or graph.calls_backward:
         return
-    carrying = [op for op in graph.returns if any(_carries(value) for value in returned_values(op))]
+    trained = [op for op in graph.returns if _has_own_weights(op)]
+    carrying = [op for op in graph.returns if op in trained or any(_carries(value) for value in returned_values(op))]
+    if is_called_in_file(graph) and not trained:
+        return
     for op in constants:
         deciding = {id(each.test): each for other in carrying if (each := _parting(op, other)) is not None}
         asked = [each for each in deciding.values() if _asks_data(each)]
         if len(asked) == 1:
-            yield _finding(graph, op, returned_values(op)[0], asked[0])
+            yield _finding(graph, op, returned_values(op)[0], asked[0], bool(trained))
+
+
+def _has_own_weights(op: Op) -> bool:
+    """Whether a return is computed with layers or parameters of the loss itself, which get no gradient without it."""
+    return any(
+        each.origin.name == "parameter_tensor"
+        or (each.kind is Kind.MODULE and each.origin.name == "module" and each.origin.label.startswith(_LAYERS))
+        for value in returned_values(op)
+        if value.gradient is Gradient.CARRIES
+        for each in ancestors([value])
+    )
 
 
 def _is_constant_return(op: Op) -> bool:
@@ -131,15 +147,20 @@ def _is_input(value: Value) -> bool:
     )
 
 
-def _finding(graph: Graph, op: Op, value: Value, condition: Condition) -> Finding:
+def _finding(graph: Graph, op: Op, value: Value, condition: Condition, is_trained: bool) -> Finding:
     steps = [Step(condition.site, "the data decide here")] if condition.site is not None else []
     if value.origin.site is not None:
         steps.append(Step(value.origin.site, f"`{excerpt(value)}` has no graph"))
     inputs = [each for each in graph.parameters if each.gradient is Gradient.CARRIES and each.role is not Role.CONFIG]
     name = inputs[0].origin.label if inputs else "pred"
+    zero = (
+        "computed with its own layers, and times 0, it has one"
+        if is_trained
+        else f"`{name}.sum() * 0` is a zero with a graph"
+    )
     return RULE.finding(
         op.site,
         f"for some batches `{excerpt(value)}` is returned, which has no graph: backward() raises there, and other processes "
-        f"wait for its gradients; `{name}.sum() * 0` is a zero with a graph",
+        f"wait for its gradients; {zero}",
         evidence=steps,
     )
