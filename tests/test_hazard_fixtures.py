@@ -55,7 +55,9 @@ def test_marked_hazards_and_nothing_else_are_found(folder: Path) -> None:
 def test_traps_are_silent(folder: Path) -> None:
     others = {info.code for info in NAMES.values() if info.preview and info.name != folder.name}
     found = [each for each in linted((folder / "good.py").read_bytes()) if each.code not in others]
-    loud = [each for each in found if each.severity.value != "info"]
+    info = NAMES[folder.name]
+    mine = info.code if info.preview and info.severity.value == "info" else ""
+    loud = [each for each in found if each.severity.value != "info" or each.code == mine]
     assert [(each.place.location.row, each.code, each.message) for each in loud] == []
 
 
