@@ -50,7 +50,10 @@ def builtin_call(frame: Frame, name: str, node: cst.Call, state: State) -> Value
     if name in ("isinstance", "hasattr", "callable", "issubclass", "all", "any"):
         key = frame.machine.number(name, *(value.key for value in arguments.positional))
         return Value(key, Kind.BOOL, origin=Origin(name, (), site=frame.site(node)))
-    if name in ("print", "repr", "str", "id", "type"):
+    if name == "print":
+        origin = Origin(name, arguments.positional, site=frame.site(node), frame=state.frame)
+        return frame.machine.emit(Value(frame.machine.fresh(), Kind.NONE, origin=origin), state)
+    if name in ("repr", "str", "id", "type"):
         return Value(frame.machine.fresh(), Kind.OBJECT, origin=Origin(name, (), site=frame.site(node)))
     return calls.opaque_call(frame, name, arguments.all, node)
 

@@ -89,7 +89,10 @@ def _lambda(frame: Frame, node: cst.Lambda, state: State) -> Value:
 
 
 def _formatted(frame: Frame, node: cst.FormattedString, state: State) -> Value:
-    return Value(frame.machine.fresh(), Kind.STR, origin=Origin("formatted", site=frame.site(node)))
+    """An f-string; the names in it are its operands, what is computed in it is nothing of the loss."""
+    names = [part.expression for part in node.parts if isinstance(part, cst.FormattedStringExpression)]
+    shown = tuple(state.scope[each.value] for each in names if isinstance(each, cst.Name) and each.value in state.scope)
+    return Value(frame.machine.fresh(), Kind.STR, origin=Origin("formatted", shown, site=frame.site(node)))
 
 
 def _literal(node: cst.BaseExpression) -> object:
