@@ -1,0 +1,74 @@
+"""an overlap computed of logits
+
+Dice, IoU and Tversky are ratios of sums of probabilities. Of logits the sums can be negative or cancel: the ratio is no
+overlap, the loss leaves [0, 1], and a divisor near 0 blows it up. It trains on noise and may still seem to fall.
+
+Reported where an input is named as logits and nothing brings it into [0, 1] before it is multiplied with the target, summed,
+and divided by a sum of both.
+
+## Bad
+
+```python
+def dice_loss(logits, target, smooth=1.0):
+    intersection = (logits * target).sum()
+    return 1 - (2 * intersection + smooth) / (logits.sum() + target.sum() + smooth)
+```
+
+## Good
+
+```python
+def dice_loss(logits, target, smooth=1.0):
+    probabilities = logits.sigmoid()
+    intersection = (probabilities * target).sum()
+    return 1 - (2 * intersection + smooth) / (probabilities.sum() + target.sum() + smooth)
+```
+
+No fix is offered: sigmoid or softmax is the author's to say, and the name may be what is wrong.
+
+A run confirms it by a loss outside [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from losslint.diagnostic import Severity
+from losslint.rule import Finding, Rule, Step, with_calls
+from losslint.semantics.graph import Graph, Op
+from losslint.semantics.loss_names import words
+from losslint.semantics.spelling import excerpt
+from losslint.semantics.values import Value
+from losslint_rules.reduction.overlaps import overlap_of
+
+RULE = Rule(code="LL345", name="overlap-of-logits", severity=Severity.WARNING, preview=True)
+
+_VIEWS = frozenset(
+    "view reshape flatten float double to contiguous squeeze unsqueeze type_as permute transpose getitem select".split()
+)
+
+
+@RULE.on_op("div")
+def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report an overlap of what is named as logits and may be negative."""
+    found = overlap_of(op.value)
+    if found is None or not graph.matters(op.value):
+        return
+    product = found.intersection.origin.operands[0]
+    for side in product.origin.operands:
+        raw = _bare(side)
+        named = raw.origin.name == "parameter" and {"logit", "logits"} & set(words(raw.origin.label))
+        if named and raw.interval.low < 0:
+            site = side.origin.site
+            yield RULE.finding(
+                op.site,
+                f"`{excerpt(raw)}` are logits here, and the ratio of their sums is no overlap: take the sigmoid or softmax first",
+                evidence=with_calls(op, [Step(site, "multiplied with the target as they are")] if site else []),
+            )
+            return
+
+
+def _bare(value: Value) -> Value:
+    current = value
+    while current.origin.name in _VIEWS and current.origin.operands:
+        current = current.origin.operands[0]
+    return current
