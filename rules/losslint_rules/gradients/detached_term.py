@@ -1,0 +1,98 @@
+"""a term of the loss that no gradient reaches
+
+A summand computed of `pred.detach()`, or under `no_grad`, changes the value of the loss and trains nothing: what its weight
+is set to makes no difference, and the curve of the loss shows a term that nobody minimises.
+
+Reported where other terms carry a gradient, and everything in this one that ever carried one was detached. Where nothing
+carries one, no-gradient-path (LL102) reports the loss as a whole; where an operator without a gradient is the reason,
+nondifferentiable-op (LL101) does. Silent are weights and normalisers, baselines that are subtracted, straight-through
+estimators, and terms of a learned codebook against detached features.
+
+## Bad
+
+```python
+import torch.nn.functional as F
+
+def total_loss(pred, target, edges, edge_target):
+    return F.l1_loss(pred, target) + 0.1 * F.l1_loss(edges.detach(), edge_target)
+```
+
+## Good
+
+```python
+import torch.nn.functional as F
+
+def total_loss(pred, target, edges, edge_target):
+    return F.l1_loss(pred, target) + 0.1 * F.l1_loss(edges, edge_target)
+```
+
+No fix is offered: a value that is only watched belongs beside the loss, not into it.
+
+A run confirms it by the share of the gradient that the term has, which is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from losslint.diagnostic import Severity
+from losslint.rule import Finding, Rule, Step
+from losslint.semantics.graph import Graph, ancestors
+from losslint.semantics.spelling import excerpt
+from losslint.semantics.terms import DeadTerm, dead_terms
+from losslint.semantics.values import Gradient, Kind, Role, Value
+
+RULE = Rule(code="LL120", name="detached-term", severity=Severity.WARNING, preview=True, confirmed_by=("terms",))
+
+_CUTS = frozenset({"detach", "data"})
+
+
+@RULE.on_graph
+def in_source(graph: Graph) -> Iterator[Finding]:
+    """Report a summand of the returned loss whose gradient ends at a detach."""
+    told: set[int] = set()
+    for dead in dead_terms(graph):
+        if dead.whole or dead.term.gradient is not Gradient.CUT or dead.term.kind is not Kind.TENSOR:
+            continue
+        cuts = [each for each in dead.culprits if each.gradient is Gradient.CUT]
+        if not cuts or any(each.origin.name not in _CUTS for each in cuts) or dead.term.key in told:
+            continue
+        if not all(_is_of_a_prediction(each) for each in cuts) or _is_balanced(dead, cuts):
+            continue
+        told.add(dead.term.key)
+        yield _finding(dead, cuts[0])
+
+
+def _is_of_a_prediction(cut: Value) -> bool:
+    """Whether an input that carries a gradient, and is not named as a target or a teacher, is in what was detached."""
+    return any(
+        each.origin.name == "parameter" and each.gradient is Gradient.CARRIES and each.role is not Role.TARGET
+        for each in ancestors([cut])
+    )
+
+
+def _is_balanced(dead: DeadTerm, cuts: list[Value]) -> bool:
+    """Whether the term is a detach alone, or a sibling has a gradient for what it detaches: `x + (y - x).detach()`."""
+    if dead.term.origin.name in _CUTS:
+        return True
+    sources = {operand.key for cut in cuts for operand in cut.origin.operands}
+    return any(
+        value.key in sources
+        for sibling in dead.siblings
+        if sibling.gradient is Gradient.CARRIES
+        for value in ancestors([sibling])
+    )
+
+
+def _finding(dead: DeadTerm, cut: Value) -> Finding:
+    assert cut.origin.site is not None
+    site = dead.term.origin.site or cut.origin.site
+    return RULE.finding(
+        site,
+        f"the term `{excerpt(dead.term)}` is computed of `{excerpt(cut)}` and trains nothing; watch it beside the loss, or do not "
+        "detach",
+        evidence=[
+            Step(cut.origin.site, "the gradient ends here"),
+            Step(dead.returned.site, "returned with terms that carry one"),
+        ],
+    )
