@@ -86,7 +86,7 @@ def _sum_of_everything(value: Value) -> Value | None:
         if name == "sum" and (dim is None or dim.kind is Kind.NONE) and operands[0].rank != 0:
             return current if _is_per_element(operands[0]) else None
         if is_loss_operator(current) and current.reduction.kind is Reduced.SUM and current.reduction.over == "all":
-            return current
+            return current if _is_known(list(ancestors(operands[:1]))) else None
         carrying = [each for each in operands if each.gradient is Gradient.CARRIES]
         if name not in _PASSES or not carrying:
             return None
@@ -102,12 +102,21 @@ def _sum_of_everything(value: Value) -> Value | None:
 def _is_per_element(value: Value) -> bool:
     """Whether what is added up has one number an element of an input, and nothing in it divides by a size or a count."""
     inside = list(ancestors([value]))
-    if any(each.origin.name in ("unknown", "method", "attribute", "phi", "comprehension") for each in inside):
+    if not _is_known(inside):
         return False
     divides = any(
         each.origin.name in ("div", "mean", "softmax", "normalize", "size", "shape", "len", "numel") for each in inside
     )
-    single = any(each.origin.name == "unsqueeze" and each.origin.operands[-1].constant == 0 for each in inside)
-    return not (divides or single) and any(
-        each.origin.name == "parameter" and each.gradient is Gradient.CARRIES for each in inside
+    return not divides and any(each.origin.name == "parameter" and each.gradient is Gradient.CARRIES for each in inside)
+
+
+_UNKNOWN = frozenset({"unknown", "method", "phi", "comprehension"})
+
+
+def _is_known(inside: list[Value]) -> bool:
+    """Whether all that a value is computed from is known: a call of a network may be one of a single sample."""
+    return not any(
+        each.origin.name in _UNKNOWN
+        or (each.origin.name == "attribute" and each.gradient is Gradient.CARRIES and each.is_tensor)
+        for each in inside
     )
