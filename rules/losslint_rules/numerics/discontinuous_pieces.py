@@ -1,21 +1,22 @@
 """the pieces of a loss that do not meet
 
-A Huber, smooth L1 or Wing loss is put together of two formulas at a threshold, and a constant makes them meet there. Where it
-is wrong the loss jumps: `0.5 * d**2` below delta and `delta * d - 0.5 * delta` above meet for delta = 1 alone, and for any
-other setting an error that shrinks across the threshold raises the loss.
+A reverse Huber, Wing or smooth L1 loss is put together of two formulas at a threshold, and a constant makes them meet there.
+Where it is wrong the loss jumps: `d` below delta and `(d**2 + delta**2) / delta` above are delta and 2 delta at the
+threshold, and an error that shrinks across it changes the loss by that much at once.
 
 Reported where both formulas can be evaluated at the threshold, with the settings at their defaults or at several values, and
 differ there. Pieces that are one constant (a cut-off), that differ by a constant everywhere (an angle that wraps), or that
-depend on anything else than what is compared are silent.
+depend on anything else than what is compared are silent; a Huber loss whose settings are known is left to jumping-huber
+(LL731).
 
 ## Bad
 
 ```python
 import torch
 
-def huber_loss(pred, target, delta: float):
+def reverse_huber_loss(pred, target, delta=0.2):
     error = (pred - target).abs()
-    return torch.where(error < delta, 0.5 * error**2, delta * error - 0.5 * delta).mean()
+    return torch.where(error < delta, error, (error**2 + delta**2) / delta).mean()
 ```
 
 ## Good
@@ -23,9 +24,9 @@ def huber_loss(pred, target, delta: float):
 ```python
 import torch
 
-def huber_loss(pred, target, delta: float):
+def reverse_huber_loss(pred, target, delta=0.2):
     error = (pred - target).abs()
-    return torch.where(error < delta, 0.5 * error**2, delta * error - 0.5 * delta**2).mean()
+    return torch.where(error < delta, error, (error**2 + delta**2) / (2 * delta)).mean()
 ```
 
 `F.huber_loss(delta=)` and `F.smooth_l1_loss(beta=)` meet; huber is smooth L1 times delta. No fix is offered: which of the two
@@ -124,6 +125,8 @@ def _gap(compared: Value, threshold: Value, piece: Piece, other: Piece) -> tuple
             return None  # a cut-off, or two pieces that differ by a constant
         for each, mask in (piece, other):
             evaluated(each, Point(_at(compared, at) | mask, free, settings))
+        if not settings and any(_is_parabola(compared, at, each) for each in (piece, other)):
+            return None  # a Huber loss with its settings known, which LL731 works out
         shown = (*here, f", with {free} for what is not known" if settings else "")
     return shown
 
@@ -131,6 +134,13 @@ def _gap(compared: Value, threshold: Value, piece: Piece, other: Piece) -> tuple
 def _both(compared: Value, at: float, free: float, piece: Piece, other: Piece) -> tuple[float, float] | None:
     one, another = (evaluated(each, Point(_at(compared, at) | mask, free)) for each, mask in (piece, other))
     return None if one is None or another is None else (one, another)
+
+
+def _is_parabola(compared: Value, at: float, piece: Piece) -> bool:
+    """Whether a piece is a multiple of the square."""
+    formula, mask = piece
+    one, two = (evaluated(formula, Point(_at(compared, x) | mask, 1.0)) for x in (at, 2 * at))
+    return one is not None and two is not None and abs(one) > 1e-9 and abs(two / one - 4) < 1e-6
 
 
 def _at(compared: Value, at: float) -> dict[int, float]:
