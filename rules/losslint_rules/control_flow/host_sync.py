@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 def masked_loss(pred, target, mask):
     loss = F.mse_loss(pred, target, reduction="none")
-    count = (mask > 0).sum().item()
+    count = mask.sum().item()
     return (loss * mask).sum() / max(count, 1)
 ```
 
@@ -26,7 +26,7 @@ import torch.nn.functional as F
 
 def masked_loss(pred, target, mask):
     loss = F.mse_loss(pred, target, reduction="none")
-    count = (mask > 0).sum().clamp(min=1)
+    count = mask.sum().clamp(min=1)
     return (loss * mask).sum() / count
 ```
 
