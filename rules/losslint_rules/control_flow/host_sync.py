@@ -41,7 +41,7 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
-from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.graph import RETURN, Graph, Op, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Kind
 from losslint_rules.control_flow.data_dependence import is_computed_from_inputs
@@ -91,8 +91,15 @@ def _goes_on(op: Op, graph: Graph) -> bool:
 
 def _is_only_returned(op: Op, graph: Graph) -> bool:
     """Whether nothing is computed with it: it goes into a tuple or a mapping that is returned, for the log."""
-    return all(use.name == "prim::Return" for use in graph.uses(op.value))
+    return all(use.name == RETURN for use in graph.uses(op.value))
 
 
 def _is_torch(use: Op) -> bool:
-    return use.value.kind is Kind.TENSOR and use.name not in ("unknown", "numpy", "escape", "from_numpy", "detach")
+    return use.value.kind is Kind.TENSOR and use.name not in (
+        "unknown",
+        "numpy",
+        "escape",
+        "from_numpy",
+        "detach",
+        RETURN,
+    )
