@@ -249,7 +249,10 @@ def _unary(frame: Frame, node: cst.UnaryOperation, state: State) -> Value:
         return inner
     if name == "neg" and inner.has_constant and isinstance(inner.constant, (int, float)):
         made = frame.machine.constant(-inner.constant, node, frame.unit)
-        return made.with_(is_default=inner.is_default)
+        if not inner.is_default:
+            return made
+        origin = Origin(name, (inner,), site=frame.site(node), label=repr(made.constant))
+        return made.with_(key=frame.machine.number(name, inner.key), origin=origin, is_default=True)
     table = lookup_function(f"torch.{name}")
     if table is None:
         return frame.machine.unknown(node, frame.unit, (inner,))

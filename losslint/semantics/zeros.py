@@ -79,24 +79,42 @@ def zero_witness(
 
 
 def _certainty_of_root(value: Value) -> Certainty:
-    """How sure it is that all of a value can be 0: inputs and differences can, a network's features rarely are."""
-    pending, budget = [value], 40
+    """How sure it is that all of a value can be 0: inputs and differences can, a network's features rarely are.
+
+    A spectrum is 0 in silence, and what its mean was taken from where it is constant: both are likely.
+    """
+    pending, budget, certainty = [value], 40, Certainty.PROVEN
     while pending:
         current = pending.pop()
-        name = current.origin.name
+        name, operands = current.origin.name, current.origin.operands
         budget -= 1
         if name in ("parameter", "constant", "setting"):
             continue
-        if budget < 0 or name not in _ELEMENTWISE or not current.origin.operands:
+        if (operands and (name in _SPECTRA or current.origin.label.removesuffix("()") in _SPECTRA)) or _is_centred(
+            current
+        ):
+            pending.append(operands[0])
+            certainty = Certainty.LIKELY
+        elif budget < 0 or name not in _ELEMENTWISE or not operands:
             return Certainty.POSSIBLE
-        pending.extend(current.origin.operands)
-    return Certainty.PROVEN
+        else:
+            pending.extend(operands)
+    return certainty
 
 
+def _is_centred(value: Value) -> bool:
+    """`x - x.mean()`."""
+    operands = value.origin.operands
+    if value.origin.name != "sub" or len(operands) != 2 or operands[1].origin.name != "mean":
+        return False
+    return operands[1].origin.operands[0].key == operands[0].key
+
+
+_SPECTRA = frozenset("torch.stft torch.fft.fft torch.fft.rfft torch.fft.fft2 torch.fft.rfft2 torch.fft.fftn".split())
 _ELEMENTWISE = frozenset(
     (
         "add sub mul neg view reshape flatten permute transpose squeeze float unsqueeze getitem contiguous to "
-        "softmax sigmoid abs detach relu expand select gather index_select masked_select double"
+        "softmax sigmoid abs detach relu expand select gather index_select masked_select double phi"
     ).split()
 )
 

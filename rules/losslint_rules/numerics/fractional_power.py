@@ -49,6 +49,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.guards import chain
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Certainty, DType, Gradient, Role, Value, ZeroWitness
+from losslint_rules.numerics.default_paths import excludes_default
 from losslint_rules.numerics.differences import cancelling
 from losslint_rules.numerics.squares import added_squares
 
@@ -74,7 +75,7 @@ def power_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     if len(op.operands) != 2:
         return
     exponent = op.operands[1].constant
-    if not isinstance(exponent, float):
+    if not isinstance(exponent, float) or excludes_default(op, op.operands[1]):
         return
     if 0 < exponent < 1 and not (exponent == 0.5 and _is_mean_square(op.operands[0])):
         yield from _at_zero(op, graph, f"the slope of `x ** {exponent:.4g}`")

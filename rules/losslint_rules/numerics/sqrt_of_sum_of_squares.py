@@ -43,6 +43,7 @@ from losslint.rule import Finding, Precondition, Replacement, Rewrite, Rule, Run
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt, parenthesised, respell
 from losslint.semantics.values import DType, Gradient, Value
+from losslint_rules.numerics.default_paths import excludes_default
 from losslint_rules.numerics.squares import added_squares, squared, vanishes
 from losslint_rules.runs import NonFinite, findings
 
@@ -67,7 +68,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 @RULE.on_op("pow")
 def power_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report sum(x ** 2) ** 0.5."""
-    if len(op.operands) == 2 and op.operands[1].constant == 0.5:
+    if len(op.operands) == 2 and op.operands[1].constant == 0.5 and not excludes_default(op, op.operands[1]):
         yield from _findings(op, graph)
 
 

@@ -38,7 +38,7 @@ A run confirms it by feeding the point that is left out and finding a NaN gradie
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Precondition, Rule, Step, with_calls
@@ -86,12 +86,17 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
                     maker in taken[other] and not other.leaves_out(edge) for other in taken if other is not choice
                 )
                 and reaches(maker, edge, graph)
-                and not op.is_guarded(chain(edge.argument))
+                and not op.is_guarded(_asked(edge))
             ]
             if left_out and not _has_a_better_rule(maker, graph):
                 found.append(_finding(choice, maker, left_out, graph))
     if found:
         yield max(found, key=lambda finding: finding.severity.rank)  # the others go with it
+
+
+def _asked(edge: Edge) -> Iterable[Value]:
+    """What a comparison has to be of to guard the edge: where the zero comes from, or the argument that overflows."""
+    return [edge.argument] if edge.at == OVERFLOW else chain(edge.argument)
 
 
 def _is_left_out(edge: Edge, choice: Choice) -> bool:
