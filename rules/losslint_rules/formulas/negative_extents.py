@@ -4,8 +4,8 @@ The overlap of two boxes is `min(right) - max(left)` wide and `min(bottom) - max
 is negative and has to become 0 first. Multiplied as they are, two negative extents give a positive area: boxes that miss each
 other in both directions have an overlap, the larger the farther they are apart.
 
-Reported is a product of two differences of a minimum and a maximum, of one tensor or of two, that no clamp, ReLU or comparison
-looks at.
+Reported is a product of two differences of a minimum and a maximum, of one tensor or of two, that no clamp or ReLU limits.
+A comparison of the corners is taken to sort out the boxes that do not meet.
 
 ## Bad
 
@@ -50,6 +50,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
 from losslint_rules.formulas.polynomials import bare
+from losslint_rules.formulas.residuals import compared_in
 
 RULE = Rule(code="LL739", name="negative-extents", severity=Severity.WARNING)
 
@@ -76,7 +77,7 @@ def _findings(op: Op, extents: list[Value | None], graph: Graph) -> Iterator[Fin
     found = [each for each in extents if each is not None]
     if not found or len(found) != len(extents) or not graph.matters(op.value):
         return
-    if any(_is_asked(each, graph) for each in found) or any(_is_asked(each, graph) for each in op.operands):
+    if any(_is_asked(each, graph) for each in (*found, *op.operands)) or _are_compared(found, graph):
         return
     site = found[0].origin.site
     yield RULE.finding(
@@ -85,6 +86,13 @@ def _findings(op: Op, extents: list[Value | None], graph: Graph) -> Iterator[Fin
         "overlap: clamp them at 0 before they are multiplied",
         evidence=with_calls(op, [Step(site, "a minimum less a maximum")] if site is not None else []),
     )
+
+
+def _are_compared(extents: list[Value], graph: Graph) -> bool:
+    """Whether the loss compares what the extents are differences of: `top_left < bottom_right` says where the boxes meet."""
+    corners = {_whole(corner).key for each in extents for corner in (each, *each.origin.operands)}
+    compared = (side for result in graph.results for _, *sides in compared_in(result) for side in sides)
+    return any(_whole(side).key in corners for side in compared)
 
 
 def _extent(value: Value) -> Value | None:
