@@ -30,17 +30,19 @@ def products_of_two(value: Value) -> Iterator[tuple[Value, Value, Value]]:
 def is_overlap(ratio: Value) -> bool:
     """Whether a division is 1 where two masks of ones are the same, 0 where either is empty, and in between for one that is half.
 
-    Dice, IoU, Tversky and F-beta scores are, however their denominators are written; recalls and weighted means are not.
+    Dice, IoU, Tversky and F-beta scores are, however their denominators are written; recalls, weighted means and means of what
+    is not 0 are not.
     """
     if ratio.origin.name != "div":
         return False
     for _, left, right in products_of_two(ratio):
         found = [number_at(ratio, {left.key: one, right.key: other}, MANY) for one, other in _SIDES]
-        same, nothing, missed, half, other_half = (-1.0 if each is None else each for each in found)
+        same, nothing, missed, half, other_half, halves = (-1.0 if each is None else each for each in found)
         is_score = abs(same - 1) < _CLOSE and abs(nothing) < _CLOSE and abs(missed) < _CLOSE
-        if is_score and all(_CLOSE < each < 1 - _CLOSE for each in (half, other_half)):
+        if is_score and halves > _MORE_THAN_PRODUCT and all(_CLOSE < each < 1 - _CLOSE for each in (half, other_half)):
             return True
     return False
 
 
-_SIDES = ((1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (1.0, 0.5), (0.5, 1.0))
+_SIDES = ((1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (1.0, 0.5), (0.5, 1.0), (0.5, 0.5))
+_MORE_THAN_PRODUCT = 0.3  # a mean over what is not 0 is 1/4 for two halves, an overlap 1/3 or more
