@@ -6,6 +6,7 @@ the operands a result is where the inputs are, because everything else fails the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from losslint.semantics.dimensions import has_dimensions
@@ -18,6 +19,7 @@ _INPUT_ROLES = frozenset({Role.PREDICTION, Role.TARGET, Role.MASK})
 _NOT_PLACED = frozenset(
     "len lens length lengths size sizes shape shapes device devices dtype meta metas name names".split()
 )
+_CPU_TYPE = re.compile(r"torch\.(Float|Double|Half|Long|Int|Bool|Byte|Short|BFloat16)Tensor")
 _DTYPES = frozenset(
     "float float16 float32 float64 half double bfloat16 long int int8 int16 int32 int64 short uint8 bool".split()
 )
@@ -39,7 +41,7 @@ def is_on_input(value: Value) -> bool:
 
 def is_on_cpu(value: Value) -> bool:
     """Whether a tensor is provably on the default device and has a dimension, so that it mixes with no GPU tensor."""
-    return value.device is Device.DEFAULT and value.is_tensor and has_dimensions(value)
+    return value.device is Device.DEFAULT and value.is_tensor and has_dimensions(value, of_inputs=True)
 
 
 def device_of(
@@ -79,9 +81,16 @@ def asked_for(device: Value) -> Device:
         return device.device
     if device.origin.name == "device" and device.origin.operands:
         return device.origin.operands[0].device
-    if device.has_constant and not device.is_default and device.constant == "cpu":
+    if device.has_constant and not device.is_default and _is_cpu(device.constant):
+        return Device.DEFAULT
+    if _CPU_TYPE.fullmatch(device.origin.label):
         return Device.DEFAULT
     return Device.INPUT if is_on_input(device) else Device.UNKNOWN
+
+
+def _is_cpu(name: object) -> bool:
+    """Whether a device or a type of tensors, named by a string, is the CPU's."""
+    return isinstance(name, str) and (name == "cpu" or _CPU_TYPE.fullmatch(name) is not None)
 
 
 def is_dtype(value: Value) -> bool:

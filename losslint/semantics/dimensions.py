@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from losslint.semantics.operators import Operator, Shape, operators
 from losslint.semantics.sizes import is_pack
-from losslint.semantics.values import Kind, Value
+from losslint.semantics.values import Kind, Role, Value
 
 _SIZED = frozenset(
     "zeros ones empty rand randn full new_zeros new_ones new_empty new_full zeros_like ones_like".split()
@@ -14,11 +14,15 @@ _SIZED = frozenset(
 _ALWAYS = frozenset(
     "arange linspace eye randperm from_numpy masked_select nonzero unsqueeze flatten ravel cat stack one_hot".split()
 )
+_BATCHES = frozenset({Role.PREDICTION, Role.TARGET, Role.MASK})
 _LIMIT = 60
 
 
-def has_dimensions(value: Value) -> bool:
-    """True where a tensor provably has one dimension or more; False for scalars and where nothing is known."""
+def has_dimensions(value: Value, of_inputs: bool = False) -> bool:
+    """True where a tensor provably has one dimension or more; False for scalars and where nothing is known.
+
+    With `of_inputs` a parameter counts that is named or used as prediction, target or mask: those are batches.
+    """
     pending, seen = [value], 0
     while pending and seen < _LIMIT:
         current = pending.pop()
@@ -30,11 +34,14 @@ def has_dimensions(value: Value) -> bool:
                 return True
         elif current.origin.name in _ALWAYS or (current.origin.name in _SIZED and _is_sized(current)):
             return True
+        elif current.origin.name == "parameter":
+            if of_inputs and current.role in _BATCHES:
+                return True
         elif current.origin.name == "tensor":
             if _holds_members(current):
                 return True
         elif current.origin.name == "phi":
-            if all(has_dimensions(each) for each in current.origin.operands if each.kind is not Kind.NONE):
+            if all(has_dimensions(each, of_inputs) for each in current.origin.operands if each.kind is not Kind.NONE):
                 return True
         elif current.origin.name == "getitem" and current.origin.label == "mask":
             return True

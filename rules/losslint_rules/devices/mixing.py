@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import libcst as cst
@@ -25,7 +25,7 @@ _WEIGHS_CLASSES = frozenset({"cross_entropy_loss", "nll_loss"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mixture:
-    """An operator with a CPU tensor and one on the device of the inputs; `source` is where the first was made."""
+    """An operator with a CPU tensor and one on the device of the inputs; `source` made the first, or moved it there."""
 
     op: Op
     on_cpu: Value
@@ -34,12 +34,21 @@ class Mixture:
 
 
 def mixtures(graph: Graph) -> Iterator[Mixture]:
-    """Every operator of a loss that fails on a GPU, on paths that no test of the device decides."""
+    """Every operator that fails on a GPU since a factory made an operand on the CPU, where no test of the device decides."""
+    return _mixtures(graph, _is_made)
+
+
+def moved_mixtures(graph: Graph) -> Iterator[Mixture]:
+    """Every operator that fails on a GPU since an operand was moved to the CPU."""
+    return _mixtures(graph, _is_moved)
+
+
+def _mixtures(graph: Graph, is_source: Callable[[Value], bool]) -> Iterator[Mixture]:
     if _stays_on_cpu(graph):
         return
     for op in graph.ops:
         pair = _pair(op)
-        source = _made_at(pair[0]) if pair is not None else None
+        source = _source(pair[0], is_source) if pair is not None else None
         if pair is not None and source is not None and not asks_for_device(op):
             yield Mixture(op, *pair, source)
 
@@ -97,14 +106,22 @@ def _spread(value: Value) -> tuple[Value, ...]:
     return value.elements if value.kind is Kind.SEQUENCE and isinstance(value.elements, tuple) else (value,)
 
 
-def _made_at(value: Value) -> Value | None:
-    """The factory that a CPU tensor goes back to."""
+def _is_made(value: Value) -> bool:
+    row = operators().get(value.origin.name)
+    return row is not None and row.shape is Shape.FACTORY
+
+
+def _is_moved(value: Value) -> bool:
+    return value.origin.name in ("cpu", "to", "type") and is_on_input(value.origin.operands[0])
+
+
+def _source(value: Value, is_source: Callable[[Value], bool]) -> Value | None:
+    """Where a CPU tensor comes from."""
     pending, seen = [value], 0
     while pending and seen < 60:
         current = pending.pop(0)
         seen += 1
-        row = operators().get(current.origin.name)
-        if row is not None and row.shape is Shape.FACTORY and current.device is Device.DEFAULT:
+        if current.device is Device.DEFAULT and is_source(current):
             return current if current.origin.site is not None else None
         pending.extend(
             each for operand in current.origin.operands for each in _spread(operand) if each.device is Device.DEFAULT

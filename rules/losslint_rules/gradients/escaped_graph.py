@@ -5,7 +5,8 @@ A returned term made of them changes the printed loss and nothing else. `.item()
 about it.
 
 A term has to be dead as a whole: counts (`mask.sum().item()`), weights that scale a carrying term, and
-logging are silent.
+logging are silent. A warning is given for a term beside others that do carry a gradient; where all that is returned is a number,
+it is an info, since that is how metrics and training steps return what they log.
 
 ## Bad
 
@@ -41,9 +42,9 @@ from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import DeadTerm, dead_terms, inputs
-from losslint.semantics.values import Gradient, Value
+from losslint.semantics.values import Gradient, Kind, Value
 
-RULE = Rule(code="LL104", name="escaped-graph", severity=Severity.INFO, confirmed_by=("dead_gradient", "terms"))
+RULE = Rule(code="LL104", name="escaped-graph", severity=Severity.WARNING, confirmed_by=("dead_gradient", "terms"))
 
 _ESCAPES = {
     "item": ".item()",
@@ -60,8 +61,15 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     """Report the escape through which a whole returned term lost its gradient."""
     for dead in dead_terms(graph):
         for culprit in dead.culprits:
-            if culprit.origin.site is not None and (culprit.origin.name in _ESCAPES or culprit.origin.name == "escape"):
+            if culprit.origin.site is not None and _is_escape(culprit):
                 yield _finding(dead, culprit)
+
+
+def _is_escape(culprit: Value) -> bool:
+    """Whether numbers leave the graph here; `x.float()` under no_grad is a cast."""
+    if culprit.origin.name in ("float", "int"):
+        return culprit.kind is not Kind.TENSOR
+    return culprit.origin.name in _ESCAPES or culprit.origin.name == "escape"
 
 
 def _finding(dead: DeadTerm, culprit: Value) -> Finding:
@@ -72,6 +80,7 @@ def _finding(dead: DeadTerm, culprit: Value) -> Finding:
     return RULE.finding(
         culprit.origin.site,
         f"{name} takes `{excerpt(source)}` out of the graph, and {lost} reaches it only so: no gradient flows",
+        severity=Severity.INFO if dead.whole else Severity.WARNING,
         evidence=[
             Step(
                 culprit.origin.site,

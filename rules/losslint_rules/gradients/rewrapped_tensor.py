@@ -1,8 +1,9 @@
 """a loss wrapped into a new tensor, which has no history
 
 `torch.tensor(loss)`, `torch.tensor([l1, l2]).sum()`, `torch.FloatTensor([...])` and `Variable(loss,
-requires_grad=True)` copy the numbers and leave the graph behind. With `requires_grad=True`, `backward()` runs
-without complaint and trains nothing. `loss.requires_grad_(True)` on a computed loss hides the same mistake.
+requires_grad=True)` copy the numbers and leave the graph behind, and so does `torch.tensor(loss.item(), requires_grad=True)`.
+With `requires_grad=True`, `backward()` runs without complaint and trains nothing. `loss.requires_grad_(True)` on a computed
+loss hides the same mistake.
 
 ## Bad
 
@@ -40,10 +41,12 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.terms import dead_terms, inputs, returned_values, terms
+from losslint.semantics.terms import DeadTerm, dead_terms, inputs, returned_values, terms
 from losslint.semantics.values import Gradient, Value
 
 RULE = Rule(code="LL103", name="rewrapped-tensor", severity=Severity.ERROR, confirmed_by=("dead_gradient",))
+
+_CONSTRUCTORS = frozenset({"tensor", "as_tensor", "scalar_tensor", "from_numpy", "Variable"})
 
 
 @RULE.on_graph
@@ -52,11 +55,17 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     for dead in dead_terms(graph):
         for culprit in dead.culprits:
             if (
-                culprit.origin.name in ("tensor", "as_tensor", "scalar_tensor", "from_numpy", "Variable")
+                culprit.origin.name in _CONSTRUCTORS
                 and culprit.origin.site is not None
                 and not _is_no_tensor(culprit, graph)
             ):
                 yield _rewrapped(culprit)
+        if (
+            _is_made_a_leaf(dead.term)
+            and dead.culprits
+            and not any(each.origin.name in _CONSTRUCTORS for each in dead.culprits)
+        ):
+            yield _made_a_leaf(dead)
     for op in graph.returns:
         for value in returned_values(op):
             yield from (_forced(term) for term in terms(value) if _is_forced(term))
@@ -88,6 +97,24 @@ def _rewrapped(culprit: Value) -> Finding:
         culprit.origin.site,
         f"{name} copies the value of {names or 'the loss'} and leaves its graph behind: no gradient flows; "
         "use the tensor itself, or torch.stack for several",
+        evidence=steps,
+    )
+
+
+def _is_made_a_leaf(term: Value) -> bool:
+    """Whether numbers become a tensor that asks for a gradient: `torch.tensor(loss.item(), requires_grad=True)`."""
+    asked = term.origin.keywords.get("requires_grad")
+    return term.origin.name in _CONSTRUCTORS and asked is not None and asked.has_constant and asked.constant is True
+
+
+def _made_a_leaf(dead: DeadTerm) -> Finding:
+    term, culprit = dead.term, dead.culprits[0]
+    assert term.origin.site is not None
+    steps = [Step(culprit.origin.site, "the gradient ends here")] if culprit.origin.site is not None else []
+    return RULE.finding(
+        term.origin.site,
+        f"{term.origin.label or term.origin.name} makes a new leaf of the value of `{excerpt(culprit)}`: backward() runs and "
+        "trains nothing; return the tensor itself",
         evidence=steps,
     )
 
