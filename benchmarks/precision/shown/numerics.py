@@ -94,35 +94,49 @@ def supervised_contrastive() -> str:
     return f"avalanche SCRLoss, three classes with one view each: {found.item()}"
 
 
-def divergence(path: str, method: str) -> str:
-    """No token counts, reduction="mean"."""
-    loss = taken("trl", path, method)[method.split(".")[1]]
-    logits, labels = torch.randn(1, 2, 5), torch.full((1, 2), -100)
-    if "generalized" in method:
-        found, beside = (loss(logits, logits + 1, labels=labels, reduction=each) for each in ("mean", "batchmean"))
-    else:
-        found, beside = (loss(torch.rand(1, 2, 5), labels=labels, reduction=each) for each in ("mean", "batchmean"))
-    assert found.isnan()
-    assert beside == 0
-    return f"{method}, every label -100: mean {found.item()}, batchmean {beside.item()}"
-
-
-@shows("fce66d24c7352d45")
-def gkd() -> str:
-    """GKD."""
-    return divergence("trl/experimental/gkd/gkd_trainer.py", "GKDTrainer.generalized_jsd_loss")
-
-
 @shows("df7880754c6e12c3")
 def gold() -> str:
-    """GOLD."""
-    return divergence("trl/experimental/gold/gold_trainer.py", "GOLDTrainer.generalized_jsd_loss")
+    """No token counts, reduction="mean"."""
+    loss = taken("trl", "trl/experimental/gold/gold_trainer.py", "GOLDTrainer.generalized_jsd_loss")
+    logits, labels = torch.randn(1, 2, 5), torch.full((1, 2), -100)
+    found, beside = (
+        loss["generalized_jsd_loss"](logits, logits + 1, labels=labels, reduction=each)
+        for each in ("mean", "batchmean")
+    )
+    assert found.isnan()
+    assert beside == 0
+    return f"GOLDTrainer.generalized_jsd_loss, every label -100: mean {found.item()}, batchmean {beside.item()}"
 
 
-@shows("98bb2b757ab25fab")
-def importance_weighted() -> str:
-    """IW-OPD; its public generalized_jsd_loss hands its reduction on to this one."""
-    return divergence("trl/experimental/iw_opd/iw_opd_trainer.py", "IWOPDTrainer._reduce_divergence_loss")
+@shows("e427b6ee8b98a876", "2f7b2b6f358e3daa")
+def truncated_completion() -> str:
+    """A sample of which the prompt fills the whole length, in either trainer."""
+    seen = []
+    for name in ("cpo", "orpo"):
+        method = f"{name.upper()}Trainer.get_batch_logps"
+        loss = taken(
+            "trl",
+            f"trl/experimental/{name}/{name}_trainer.py",
+            method,
+            selective_log_softmax=lambda x, y: x.log_softmax(-1).gather(-1, y.unsqueeze(-1)).squeeze(-1),
+        )["get_batch_logps"]
+        labels = torch.tensor([[-100, 1, 2], [-100, -100, -100]])
+        found = loss(torch.randn(2, 3, 4), labels, average_log_prob=True)
+        assert found.isnan().tolist() == [False, True]
+        seen.append(f"{method} {found.tolist()}")
+    return f"trl, second sample without a completion: {'; '.join(seen)}"
+
+
+@shows("7ff48279c63b74ab")
+def log_one_minus_exp() -> str:
+    """A log-probability of -1e-8: the branch that is not taken is log1p(-1)."""
+    value = torch.tensor([-1e-8], requires_grad=True)
+    found = taken("trl", "trl/experimental/orpo/orpo_trainer.py", "log1mexp")["log1mexp"](value)
+    found.sum().backward()
+    assert value.grad is not None
+    assert found.isfinite()
+    assert value.grad.isnan()
+    return f"trl log1mexp(-1e-8): {found.item()}, gradient {value.grad.item()}"
 
 
 @shows("9f29fe4dcc3620eb")
