@@ -1,16 +1,24 @@
-"""Speed: CPU seconds of `losslint check` on all of kornia, and milliseconds a file that holds a loss.
+"""Speed and memory of `losslint check`.
 
-`python benchmarks/speed.py` runs each measurement three times and prints the median, with `python -c pass` and
-`python -c "import libcst"` in the same run for comparison.
+`python benchmarks/speed.py` prints CPU seconds on all of kornia, as the median of three runs, with `python -c pass` and
+`python -c "import libcst"` in the same run for comparison; and CPU milliseconds a file that holds a loss, its median and
+95th percentile over kornia's loss files, libcst and the rules loaded. CPU time, for other work on the machine then counts for
+less. `--torch FOLDER` prints CPU seconds and peak memory on one large tree instead, such as that of an installed torch:
+
+    python benchmarks/speed.py --torch "$(python -c 'import torch; print(*torch.__path__)')"
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from packages import unpacked
 
@@ -32,6 +40,14 @@ def median(command: list[str], folder: str) -> float:
 
 def main() -> None:
     """Print the figures."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument(
+        "--torch", metavar="FOLDER", type=Path, help="a large tree to measure memory on, and nothing else"
+    )
+    large = parser.parse_args().torch
+    if large is not None:
+        measure_memory(large)
+        return
     folder = str(unpacked(*KORNIA))
     python = [sys.executable, "-c"]
     check = [sys.executable, "-m", "losslint", "check", ".", "--exit-zero", "--output-format", "concise"]
@@ -46,10 +62,8 @@ def main() -> None:
 
 
 def milliseconds_a_loss_file(folder: str) -> list[float]:
-    """Wall time of each file with a loss, in one process, libcst and the rules loaded."""
+    """CPU time of each file with a loss, in one process, libcst and the rules loaded."""
     os.chdir(folder)
-    from pathlib import Path
-
     from losslint import registry
     from losslint.diagnostic import Diagnostic
     from losslint.library import Library
@@ -73,10 +87,35 @@ def milliseconds_a_loss_file(folder: str) -> list[float]:
             continue
         losses = find_losses(tree, path, project, ())
         if losses:
-            started = time.perf_counter()
+            started = time.process_time()
             lint_source(source, losses, rules, library)
-            times.append((time.perf_counter() - started) * 1000)
+            times.append((time.process_time() - started) * 1000)
     return times
+
+
+def measure_memory(folder: Path) -> None:
+    """Print CPU seconds and the peak memory of one check of a folder, and how many files it failed on."""
+    command = [
+        sys.executable,
+        "-m",
+        "losslint",
+        "check",
+        folder.name,
+        "--isolated",
+        "--exit-zero",
+        "--output-format",
+        "json",
+    ]
+    found = json.loads(subprocess.run(command, cwd=folder.parent, capture_output=True, check=True).stdout)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    own = [each for each in found if each["code"].startswith("LL9")]
+    failed = [each for each in own if each["code"] == "LL906"]
+    lines = sum(path.read_bytes().count(b"\n") for path in folder.rglob("*.py"))
+    print(f"losslint check {folder.name}, {lines:,} lines: {used.ru_utime + used.ru_stime:.1f} CPU-s")
+    print(f"peak memory {used.ru_maxrss // unit} MB, {len(failed)} files failed on, {len(own) - len(failed)} left out")
+    for each in own:
+        print(f"  {each['code']} {each['filename']}: {each['message']}")
 
 
 def percentile(values: list[float]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from losslint.semantics.names import Unit, parse_unit
 from losslint.semantics.project import Project
 from losslint.source import Source, parse_ast, parse_cst, read_source, too_complex
 
-MAX_TEXT = 40_000_000
+MAX_CHARACTERS = 400_000
 
 
 class Library:
@@ -19,7 +20,7 @@ class Library:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._units: dict[Path, Unit | None] = {}
+        self._units: OrderedDict[Path, Unit | None] = OrderedDict()
         self._sources: dict[Path, Source] = {}
         self._positions: dict[Path, Positions] = {}
         self._resolved: dict[tuple[Path, str], tuple[Unit, str] | None] = {}
@@ -32,14 +33,36 @@ class Library:
         key = path.absolute()
         known = self._units.get(key)
         if known is not None and self._sources[key].text == source.text:
+            self._units.move_to_end(key)
             return known
         module = parse_cst(source)
         if isinstance(module, Diagnostic):
             return module
         unit = parse_unit(path, source.filename, module, source.text)
+        self._forget(key)
         self._units[key], self._sources[key] = unit, source
-        self._positions.pop(key, None)
         return unit
+
+    def trim(self) -> None:
+        """Forget the files that were needed longest ago, until those that are left are short enough together.
+
+        Only between two lints: within one a file has to stay the same unit.
+        """
+        length = sum(len(source.text) for source in self._sources.values())
+        while length > MAX_CHARACTERS and self._units:
+            key = next(iter(self._units))
+            source = self._sources.get(key)
+            length -= len(source.text) if source is not None else 0
+            self._forget(key)
+
+    def _forget(self, key: Path) -> None:
+        unit = self._units.pop(key, None)
+        self._sources.pop(key, None)
+        self._positions.pop(key, None)
+        if unit is not None:
+            self._resolved = {
+                asked: found for asked, found in self._resolved.items() if found is None or found[0] is not unit
+            }
 
     def resolve(self, unit: Unit, name: str) -> tuple[Unit, str] | None:
         """The unit and the local name of what `name` means in `unit`, where that is a definition of the project."""
@@ -55,6 +78,7 @@ class Library:
         key = path.absolute()
         if key not in self._units:
             self._units[key] = self._read(path)
+        self._units.move_to_end(key)
         return self._units[key]
 
     def _read(self, path: Path) -> Unit | None:
@@ -71,15 +95,12 @@ class Library:
         return parse_unit(path, str(path), module, source.text)
 
     def texts_beside(self, unit: Unit) -> Mapping[Path, str] | None:
-        """The texts of the project's other files by their paths; None where they are too many or too long to be looked through."""
+        """The texts of the project's other files by their paths; None where they are too many or too long to be read."""
         own = unit.path.absolute()
         if own.parent not in self._neighbours:
             self._neighbours[own.parent] = self._project.neighbours(own)
         paths = self._neighbours[own.parent]
-        if paths is None:
-            return None
-        texts = {path: self._text(path) for path in paths if path != own}
-        return texts if sum(map(len, texts.values())) <= MAX_TEXT else None
+        return None if paths is None else {path: self._text(path) for path in paths if path != own}
 
     def _text(self, path: Path) -> str:
         if path not in self._texts:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
 
 from losslint.diagnostic import Diagnostic, Edit, Evidence, Fix, Place, fingerprint
@@ -17,6 +17,7 @@ from losslint.library import Library
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
 from losslint.semantics.interpreter import analyse
+from losslint.semantics.kept import forget
 from losslint.semantics.losses import Loss
 from losslint.semantics.names import Unit
 from losslint.semantics.values import Site
@@ -37,7 +38,10 @@ def lint_source(source: Source, losses: Sequence[Loss], rules: Sequence[Rule], l
     A file libcst cannot read gives one LL9 diagnostic instead. `library` keeps parsed files between calls.
     """
     with _collection_paused():
-        return _lint(source, losses, rules, library)
+        linted = _lint(source, losses, rules, library)
+        library.trim()
+        forget()
+        return linted
 
 
 @contextmanager
@@ -67,22 +71,32 @@ def _lint(source: Source, losses: Sequence[Loss], rules: Sequence[Rule], library
 
 
 def _findings(unit: Unit, losses: Sequence[Loss], rules: Sequence[Rule], library: Library) -> Iterable[Finding]:
-    entries = [entry for loss in losses for entry in loss.entries]
-    analysed = (analyse(unit, entry, library.resolve, library.texts_beside) for entry in entries)
-    graphs = [graph for graph in analysed if graph is not None]
-    for graph in graphs:
-        if not _is_seen_from_callers(graph, graphs):
+    """The findings in each loss, in order; a graph goes when its findings are known, for all together may be large."""
+    found: list[list[Finding]] = []
+    followed: Counter[int] = Counter()
+    helpers: list[tuple[int, int, bool]] = []
+    for loss in losses:
+        for entry in loss.entries:
+            graph = analyse(unit, entry, library.resolve, library.texts_beside)
+            if graph is None:
+                continue
+            followed.update(graph.inlined)
+            if _may_be_seen_from_callers(graph):
+                function = id(graph.function)
+                helpers.append((len(found), function, function in graph.inlined))
             judged = JudgedByCallers(graph, lambda entry: analyse(unit, entry, library.resolve, library.texts_beside))
-            for rule in rules:
-                yield from filter(judged.stands, rule.findings(graph))
+            found.append([finding for rule in rules for finding in filter(judged.stands, rule.findings(graph))])
+    # A helper that was followed from another loss: its callers know better what it is given, and what they guard.
+    for position, function, follows_itself in helpers:
+        if followed[function] > follows_itself:
+            found[position] = []
+    return chain.from_iterable(found)
 
 
-def _is_seen_from_callers(graph: Graph, graphs: Sequence[Graph]) -> bool:
-    """Whether a helper was followed from another loss: its callers know better what it is given, and what they guard."""
-    function = graph.function
-    if function is None or not any(id(function) in other.inlined for other in graphs if other is not graph):
+def _may_be_seen_from_callers(graph: Graph) -> bool:
+    if graph.function is None:
         return False
-    name = function.name.value
+    name = graph.function.name.value
     return name.startswith("_") or (bool(graph.owner) and name not in ("forward", "__call__"))
 
 

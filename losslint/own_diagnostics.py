@@ -49,9 +49,10 @@ syntax is newer. Only files that may hold a loss, by the words in them, are pars
 TOO_COMPLEX = OwnDiagnostic(
     "LL905",
     "too-complex",
-    "a file nested too deeply, or with an expression too long, to be analysed",
-    """Some generated files nest hundreds of parentheses or sum thousands of terms. Parsing them takes minutes or ends
-the process, so they are left out. Exclude the file to silence this.""",
+    "a file nested too deeply, or with an expression or a class too long, to be analysed",
+    """Some generated files nest hundreds of parentheses, sum thousands of terms, or hold a class of 250,000 characters.
+Parsing them takes minutes or hundreds of megabytes, or ends the process, so they are left out. Exclude the file to silence
+this.""",
 )
 INTERNAL_ERROR = OwnDiagnostic(
     "LL906",

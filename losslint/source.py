@@ -31,6 +31,8 @@ _BOM = b"\xef\xbb\xbf"
 # keep a wide margin to that and are far above what people write.
 MAX_DEPTH = 200
 MAX_TERMS = 1_000
+# A statement at the top of a file is parsed in one piece, which takes libcst 400 bytes a character.
+MAX_STATEMENT = 250_000
 
 
 @dataclass(frozen=True)
@@ -175,9 +177,21 @@ def too_complex(source: Source, tree: ast.Module) -> Diagnostic | None:
     """An LL905 for what libcst would choke on: deep nesting, of brackets too, and very long sums."""
     depth = max(_bracket_depth(source.text), _tree_depth(tree))
     if depth <= MAX_DEPTH:
-        return None
+        longest = longest_statement(source.text, tree)
+        if longest <= MAX_STATEMENT:
+            return None
+        message = f"has a class or function of {longest:,} characters, where {MAX_STATEMENT:,} are analysed"
+        return own_diagnostic(TOO_COMPLEX, source, f"{message}; exclude it to silence this")
     message = f"is nested {depth} deep, where {MAX_DEPTH} are analysed (a sum counts one for each term); exclude it to silence this"
     return own_diagnostic(TOO_COMPLEX, source, message)
+
+
+def longest_statement(text: str, tree: ast.Module) -> int:
+    """About the number of characters of the longest statement at the top of a file."""
+    if len(text) <= MAX_STATEMENT:
+        return 0
+    lines = max(((node.end_lineno or node.lineno) - node.lineno + 1 for node in tree.body), default=0)
+    return lines * len(text) // (text.count("\n") + 1)
 
 
 def _bracket_depth(text: str) -> int:
@@ -210,8 +224,10 @@ def parse_cst(source: Source) -> cst.Module | Diagnostic:
     """libcst's parse, which keeps every space and comment; an LL904 for syntax that only a newer libcst knows."""
     import libcst
 
+    from losslint.long_files import parse_module
+
     try:
-        return libcst.parse_module(source.text)
+        return parse_module(source.text)
     except libcst.ParserSyntaxError as error:
         message = f"libcst {libcst.LIBCST_VERSION} cannot parse this, though Python can: {error.message}; update libcst"
         return own_diagnostic(SYNTAX_ERROR, source, message)

@@ -216,7 +216,7 @@ def test_files_are_parsed_once_and_without_warnings(tmp_path: Path, recwarn: pyt
 
 
 def test_few_trees_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("losslint.semantics.project.MAX_TREES", 2)
+    monkeypatch.setattr("losslint.semantics.project.MAX_LINES", 2)
     project = written(tmp_path, a="A = 1", b="B = 1", c="C = 1")
     first = project.tree(tmp_path / "a.py")
     project.tree(tmp_path / "b.py")

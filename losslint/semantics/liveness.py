@@ -6,8 +6,8 @@ What happens to a binding is what the first events of its name are on the ways t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
+from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.name_events import END, START, Binding, Layout
 from losslint.semantics.names import Function
 
@@ -66,7 +66,7 @@ class Liveness:
         return Fate(read, tuple(rebound), leaves)
 
 
-@lru_cache(maxsize=512)
+@kept_for_a_file
 def liveness(function: Function) -> Liveness:
     """The events of a function, laid out once."""
     return Liveness(function)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 
 import libcst as cst
 
+from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.names import Function
 from losslint.semantics.syntax_walk import children
 
@@ -21,7 +21,7 @@ _BINDING = frozenset(
 )
 
 
-@lru_cache(maxsize=512)
+@kept_for_a_file
 def local_names(function: Function) -> frozenset[str]:
     """The names bound by assignments, loops and `with` alone; none where a function does what is not followed."""
     bound: set[str] = set()

@@ -13,6 +13,7 @@ from pathlib import Path
 from losslint.semantics.backward_flow import backward_flow
 from losslint.semantics.criterion_use import criterion_uses
 from losslint.semantics.function_results import Work
+from losslint.semantics.kept import forget
 from losslint.semantics.loss_classes import ClassReader
 from losslint.semantics.loss_functions import FunctionReader
 from losslint.semantics.loss_names import is_well_known, names_a_loss, says_loss
@@ -76,6 +77,7 @@ def find_losses(tree: ast.Module, path: Path, project: Project, names: Sequence[
             found[loss.symbol] = loss
     outer = {symbol for symbol in found if symbol != SCRIPT}
     kept = (loss for loss in found.values() if not _enclosing(loss.symbol) & outer)
+    forget()
     return tuple(sorted(kept, key=lambda loss: (loss.row, loss.symbol)))
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from losslint.semantics.bindings import Bindings, Defined, Import, dotted_name, read_bindings
 
 MAX_BYTES = 2_000_000
-MAX_TREES = 1_000
+MAX_LINES = 30_000
+MAX_TEXT = 40_000_000
 MAX_HOPS = 24
 MAX_ANCESTORS = 64
 MAX_PARENTS = 4
@@ -41,6 +42,7 @@ class Project:
     def __init__(self, roots: tuple[Path, ...] = ()) -> None:
         self._roots = tuple(dict.fromkeys(_absolute(root) for root in roots))
         self._trees: OrderedDict[str, ast.Module | None] = OrderedDict()
+        self._lines = 0
         self._bindings: dict[str, Bindings] = {}
         self._folders: dict[Path, tuple[Path, ...]] = {}
         self._modules: dict[tuple[str, int, Path], Path | None] = {}
@@ -63,9 +65,14 @@ class Project:
         return tree
 
     def _keep(self, key: str, tree: ast.Module | None) -> None:
+        """Keep a tree, and of the others those asked for last, as far as they are short enough together."""
+        if key in self._trees:
+            self._lines -= _length(self._trees.pop(key))
         self._trees[key] = tree
-        if len(self._trees) > MAX_TREES:
-            dropped, _ = self._trees.popitem(last=False)
+        self._lines += _length(tree)
+        while self._lines > MAX_LINES and len(self._trees) > 2:
+            dropped, old = self._trees.popitem(last=False)
+            self._lines -= _length(old)
             self._bindings.pop(dropped, None)
 
     def bindings(self, path: Path) -> Bindings:
@@ -133,7 +140,7 @@ class Project:
         return folder
 
     def neighbours(self, path: Path) -> tuple[Path, ...] | None:
-        """The Python files of a file's project, itself included; None where they are too many to be looked through.
+        """The Python files of a file's project, itself included; None where they are too many or too long to be read.
 
         The project is what lies below the folder with a marker such as .git, or else the file's package, or its folder.
         """
@@ -242,6 +249,11 @@ def _bases(cls: ast.ClassDef) -> list[str]:
     return written
 
 
+def _length(tree: ast.Module | None) -> int:
+    """The number of lines of a file, about."""
+    return 1 if tree is None or not tree.body else tree.body[-1].end_lineno or 1
+
+
 def _join(head: str, rest: str) -> str:
     return f"{head}.{rest}" if head and rest else head or rest
 
@@ -264,10 +276,13 @@ def _is_skipped(name: str) -> bool:
 
 def _python_files(folder: Path) -> tuple[Path, ...] | None:
     found: list[Path] = []
+    size = 0
     for where, inner, names in os.walk(folder):
         inner[:] = sorted(name for name in inner if not _is_skipped(name))
-        found += [Path(where, name) for name in sorted(names) if name.endswith(".py")]
-        if len(found) > MAX_NEIGHBOURS:
+        here = [Path(where, name) for name in sorted(names) if name.endswith(".py")]
+        found += here
+        size += sum(path.stat().st_size for path in here if path.exists())
+        if len(found) > MAX_NEIGHBOURS or size > MAX_TEXT:
             return None
     return tuple(found)
 

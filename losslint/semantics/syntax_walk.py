@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
-from functools import lru_cache
 
 import libcst as cst
+
+from losslint.semantics.kept import kept_for_a_file
 
 _TRIVIA = tuple("whitespace leading_lines lines_after lpar rpar header footer comma semicolon equal".split())
 _LEAVES = (cst.Name, cst.Integer, cst.Float, cst.Imaginary, cst.SimpleString)
@@ -53,7 +54,7 @@ def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         pending += reversed(children(current))
 
 
-@lru_cache(maxsize=1024)
+@kept_for_a_file
 def nodes_of(definition: cst.CSTNode) -> tuple[cst.CSTNode, ...]:
     """Everything below a function or class, each definition walked once."""
     return tuple(walk(definition))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from functools import lru_cache
+
+from losslint.semantics.kept import kept_for_a_file
 
 _DEFINED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _LEAVES = {
@@ -44,7 +45,7 @@ def children(node: ast.AST) -> list[ast.AST]:
     return found
 
 
-@lru_cache(maxsize=512)
+@kept_for_a_file
 def own_nodes(
     function: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module,
 ) -> tuple[ast.AST, ...]:

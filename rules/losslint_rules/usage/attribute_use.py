@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 
 import libcst as cst
 
 from losslint.semantics.graph import Graph
+from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.names import Unit, dotted
 from losslint.semantics.syntax_walk import nodes_of
 
@@ -122,7 +122,7 @@ def _parents(cls: cst.ClassDef) -> list[str]:
     return [name for base in cls.bases if (name := dotted(base.value)) is not None]
 
 
-@lru_cache(maxsize=1024)
+@kept_for_a_file
 def _attributes_read(cls: cst.ClassDef) -> frozenset[str]:
     """The attributes of `self` that a class reads; `*` where it may read all."""
     found: set[str] = set()

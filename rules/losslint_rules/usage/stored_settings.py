@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import libcst as cst
 
+from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.names import Function
 from losslint.semantics.syntax_walk import children, nodes_of, walk
 
@@ -22,7 +22,7 @@ class Stored:
     only: bool
 
 
-@lru_cache(maxsize=1024)
+@kept_for_a_file
 def stored(constructor: Function, name: str) -> Stored:
     """What becomes of a parameter of a constructor."""
     this = constructor.params.params[0].name.value if constructor.params.params else "self"

@@ -41,13 +41,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 import libcst as cst
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule
 from losslint.semantics.graph import Graph
+from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.liveness import liveness
 from losslint.semantics.names import Function, Unit, dotted
 from losslint.semantics.operators.torch_names import NAMESPACES, torch_names, torch_versions
@@ -70,7 +70,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
                 yield RULE.finding(Site(graph.unit, node), _message(dotted(node) or "", *unknown))
 
 
-@lru_cache(maxsize=512)
+@kept_for_a_file
 def _unknown_chains(function: Function, unit: Unit) -> tuple[tuple[cst.BaseExpression, tuple[str, str]], ...]:
     own = _own_names(function)
     named = ((node, _unknown(unit.qualified(node) or "")) for node in _chains(function))
