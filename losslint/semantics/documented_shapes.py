@@ -1,5 +1,6 @@
 """The shapes that a docstring gives the parameters of a loss: "`values` and returns are (B, 1)", "pred: shape (N, C)".
 
+What the loss itself says nothing of may be documented where another function of the file makes it and returns it by that name.
 A claim, not a proof: what is documented decides no test of a rank, and is kept apart from what the code shows.
 """
 
@@ -8,8 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+import libcst as cst
+
 from losslint.semantics.graph import Graph
+from losslint.semantics.names import Function
 from losslint.semantics.sizes import Size, Sizes
+from losslint.semantics.syntax_walk import walk
 
 _ENTRY = r"(?:[A-Za-z_]\w*|\d+)"
 _TUPLE = re.compile(rf"[(\[]\s*({_ENTRY}(?:\s*,\s*{_ENTRY})*)\s*(,?)\s*[)\]]")
@@ -34,7 +39,26 @@ def documented_sizes(graph: Graph) -> dict[int, Sizes]:
     for text in _docstrings(graph):
         for name, sizes in shapes_in(text, names).items():
             found.setdefault(names[name], sizes)
+    if found:  # whoever says nothing of one input may rely on what is said where that is made
+        for name, key in names.items():
+            made = _where_made(graph, name) if key not in found else None
+            if made is not None:
+                found[key] = made
     return found
+
+
+def _where_made(graph: Graph, name: str) -> Sizes | None:
+    """The shape that the only other function of the file that returns something of this name gives it in its docstring."""
+    makers = [each for each in graph.unit.functions.values() if each is not graph.function and name in _returned(each)]
+    text = makers[0].get_docstring() if len(makers) == 1 else None
+    return shapes_in(text, _returned(makers[0])).get(name) if text else None
+
+
+def _returned(function: Function) -> list[str]:
+    """The names that a function returns, by themselves or in a tuple."""
+    returned = [node.value for node in walk(function.body) if isinstance(node, cst.Return)]
+    parts = [part.value for each in returned if isinstance(each, cst.Tuple) for part in each.elements]
+    return [each.value for each in (*returned, *parts) if isinstance(each, cst.Name)]
 
 
 def _docstrings(graph: Graph) -> Iterable[str]:

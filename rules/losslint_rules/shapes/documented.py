@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from losslint.semantics.documented_shapes import documented_sizes
 from losslint.semantics.graph import RETURN, Graph, Op, ancestors
+from losslint.semantics.known_shapes import resolved
 from losslint.semantics.measures import literal_ints, sizes_of
+from losslint.semantics.operators import Shape, operators
+from losslint.semantics.sizes import Sizes, broadcast_all, pack, rank_of
 from losslint.semantics.values import Kind, Value
 from losslint_rules.shapes.matrix_use import ELEMENTWISE, REDUCTIONS
 from losslint_rules.shapes.misalignment import consumers, introducer
 
 _ASKS = frozenset({"size", "shape", "dim", "ndim", "len", "numel", "ndimension"})
+
+
+def shapes_by_docstring(graph: Graph) -> dict[int, Sizes]:
+    """The documented shapes of the inputs, and those of what is computed from them element by element."""
+    known = documented_sizes(graph)
+    for op in graph.ops if known else ():
+        row = operators().get(op.name)
+        if row is None or row.shape is not Shape.POINTWISE or sizes_of(op.value) != (pack(op.value.key),):
+            continue
+        shapes = [sizes_of(each) for each in op.operands if each.kind in (Kind.TENSOR, Kind.UNKNOWN, Kind.NUMBER)]
+        made = broadcast_all([None if sizes is None else resolved(sizes, known) for sizes in shapes])
+        if made and rank_of(made) is not None:
+            known.setdefault(op.value.key, made)
+    return known
 
 
 def asks_for_shapes(op: Op, documented: Collection[int]) -> bool:

@@ -47,14 +47,13 @@ import libcst as cst
 
 from losslint.diagnostic import Applicability, Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
-from losslint.semantics.documented_shapes import documented_sizes
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.known_shapes import resolved
 from losslint.semantics.measures import sizes_of
 from losslint.semantics.sizes import Sizes, rank_of
 from losslint.semantics.spelling import excerpt, parenthesised
 from losslint.semantics.values import Kind, Site, Value
-from losslint_rules.shapes.documented import asks_for_shapes, has_rows, is_squeezed
+from losslint_rules.shapes.documented import asks_for_shapes, has_rows, is_squeezed, shapes_by_docstring
 from losslint_rules.shapes.matrix_use import ARITHMETIC, REDUCTIONS, is_used_as_matrix, is_written_out
 from losslint_rules.shapes.misalignment import Extra, extra_dimension, introducer
 from losslint_rules.shapes.shape_words import ShapeWriter
@@ -94,7 +93,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 @RULE.on_graph
 def as_documented(graph: Graph) -> Iterator[Finding]:
     """Report what does not line up if the inputs have the shapes that the docstring gives them."""
-    known = documented_sizes(graph)
+    known = shapes_by_docstring(graph)
     for op in graph.named(*ARITHMETIC, *_LOSSES) if known else ():
         pair = [value for value in op.operands if value.kind in (Kind.TENSOR, Kind.UNKNOWN)][:2]
         if len(pair) < 2 or not graph.matters(op.value) or asks_for_shapes(op, known):
