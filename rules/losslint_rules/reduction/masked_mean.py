@@ -2,7 +2,7 @@
 
 `(loss * mask).mean()` divides by the number of all elements, those too that the mask leaves out. The loss, and with it the
 learning rate, shrinks with the amount of padding in the batch, and a batch of short sequences counts less than one of
-long ones. Divide by the number of elements that count.
+long ones; `(loss * mask).mean(dim=1)` does so sequence by sequence. Divide by the number of elements that count.
 
 Reported where the mask is proven to be boolean and to say what counts at all: it compares with an ignore index or a
 length, looks for NaN, or is named as valid, padded or ignored; and for a cross entropy with an `ignore_index` that is
@@ -46,7 +46,13 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Reduced
 from losslint_rules.excluding_masks import bare_mask
-from losslint_rules.reduction.zeroed_elements import WEIGHED, Zeroed, is_accounted_for, zeroed_elements
+from losslint_rules.reduction.zeroed_elements import (
+    WEIGHED,
+    Zeroed,
+    averages_samples,
+    is_accounted_for,
+    zeroed_elements,
+)
 
 RULE = Rule(code="LL313", name="masked-mean", severity=Severity.WARNING)
 
@@ -56,7 +62,8 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     """Report means over all elements of what a mask that says what counts has set to zero."""
     told: set[tuple[int, int]] = set()
     for op in graph.named("mean", *WEIGHED):
-        if op.value.reduction.kind is not Reduced.MEAN or op.value.rank != 0 or not graph.matters(op.value):
+        is_whole = op.value.reduction.kind is Reduced.MEAN and op.value.rank == 0
+        if not (is_whole or averages_samples(op.value)) or not graph.matters(op.value):
             continue
         place = op.calls[0].site if op.site.unit is not graph.unit else op.site
         for zeroed in zeroed_elements(op):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.measures import literal_int, literal_ints, sizes_of
+from losslint.semantics.sizes import pack_position
 from losslint.semantics.values import Gradient, Kind, Reduced, Value
 from losslint_rules.excluding_masks import bare_mask, comparison_of, excludes
 from losslint_rules.reduction.focal_weights import product_factors
@@ -55,7 +57,7 @@ def _masks(op: Op) -> Iterator[tuple[Value, bool]]:
         return
     value = without_views(op.operands[0])
     operands = value.origin.operands
-    if value.rank == 0 or not reduces_all(op.value):
+    if value.rank == 0 or not (reduces_all(op.value) or averages_samples(op.value)):
         return
     if value.origin.name == "masked_fill" and len(operands) == 3 and _is_zero(operands[2]):
         yield operands[1], False
@@ -66,8 +68,53 @@ def _masks(op: Op) -> Iterator[tuple[Value, bool]]:
     else:
         factors = tuple(product_factors(value))
         for mask in factors:
-            if any(each.gradient is Gradient.CARRIES and each.rank != 0 for each in factors if each is not mask):
-                yield mask, True
+            carried = any(each.gradient is Gradient.CARRIES and each.rank != 0 for each in factors if each is not mask)
+            if carried and not _is_flat(mask, literal_ints(op.keywords.get("dim")) or ()):
+                yield _asked(mask)
+
+
+def averages_samples(value: Value) -> bool:
+    """Whether a mean goes over literal dimensions other than the first: one mean a sample."""
+    dims = literal_ints(value.origin.keywords.get("dim"))
+    return value.origin.name == "mean" and bool(dims) and dims is not None and any(dims) and 0 not in dims
+
+
+def _is_flat(mask: Value, dims: tuple[int, ...]) -> bool:
+    """Whether a mask is the same all along these dimensions: the mean over them leaves as much as it finds."""
+    sizes = sizes_of(mask)
+    if sizes is not None and dims and pack_position(sizes) is None:
+        return all(-len(sizes) <= dim < len(sizes) and sizes[dim] == 1 for dim in dims)
+    added = {literal_int(each.origin.keywords.get("dim")) for each in _casts(mask) if each.origin.name == "unsqueeze"}
+    hidden = sizes is not None and sizes[-1:] == (1,) and dims == (-1,)
+    return bool(dims) and (hidden or set(dims) <= added)
+
+
+def _casts(mask: Value) -> Iterator[Value]:
+    """A mask and what it is a cast or a view of."""
+    current = mask
+    while current.origin.operands and current.key != bare_mask(mask).key:
+        yield current
+        current = current.origin.operands[0]
+
+
+def _asked(mask: Value) -> tuple[Value, bool]:
+    """The mask behind ones of which it sets some to zero, and whether it is true for what is kept."""
+    made = bare_mask(mask)
+    operands = made.origin.operands
+    if made.origin.name == "masked_fill" and len(operands) == 3 and _is_one(operands[0]) and _is_zero(operands[2]):
+        return operands[1], False
+    if made.origin.name == "index_put" and len(operands) == 3 and _is_one(operands[0]) and _is_zero(operands[1]):
+        return operands[2], False
+    if made.origin.name == "where" and len(operands) == 3:
+        if _is_one(operands[1]) and _is_zero(operands[2]):
+            return operands[0], True
+        if _is_zero(operands[1]) and _is_one(operands[2]):
+            return operands[0], False
+    return mask, True
+
+
+def _is_one(value: Value) -> bool:
+    return (value.has_constant and value.constant == 1) or value.interval.low == value.interval.high == 1
 
 
 def without_views(value: Value) -> Value:
