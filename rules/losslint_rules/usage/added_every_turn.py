@@ -73,6 +73,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
                     if (
                         {total, added} <= given
                         and total != added
+                        and not _MOVES & set(words(total))
                         and _counts_once(function, loop, statement, total, added)
                     ):
                         yield _finding(graph, statement, total, added)
