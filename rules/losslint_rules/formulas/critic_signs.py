@@ -4,8 +4,12 @@ The critic of a Wasserstein GAN maximises `critic(real).mean() - critic(fake).me
 opposite signs. A parenthesis that closes too late, `-(critic(real) + critic(fake))`, gives both the same sign; the critic learns
 to raise all scores, the loss falls without bound, and nothing says so.
 
-Reported are sums in which the scores of one callable for something called real and something called fake appear as they are,
-averaged or scaled, with the same sign. Scores in a hinge, a softplus or a cross entropy, squared or under a penalty are silent.
+The same holds for hinges, `relu(1 - critic(real)) + relu(1 + critic(fake))`, and for labels: ones for what is real, zeros
+for fakes.
+
+Reported are sums in which the scores of one callable for something called real and something called fake have the same
+influence, as they are, averaged or scaled, in a hinge or a softplus, or against ones and zeros that the code makes. Squares and
+penalties are silent.
 
 ## Bad
 
@@ -45,6 +49,8 @@ from losslint_rules.formulas.polynomials import ALIKE, number_of
 
 RULE = Rule(code="LL736", name="critic-signs", severity=Severity.WARNING)
 
+_RISING = frozenset({"relu", "softplus", "log_sigmoid", "clamp", "clamp_min", "leaky_relu", "sigmoid"})
+_AGAINST = frozenset({"binary_cross_entropy_with_logits", "binary_cross_entropy", "mse_loss"})
 _REAL = frozenset({"real", "reals", "true", "genuine"})
 _FAKE = frozenset({"fake", "fakes", "gen", "generated", "synthetic", "sampled"})
 
@@ -69,20 +75,32 @@ def in_source(graph: Graph) -> Iterator[Finding]:
 
 
 def _same_sign(scores: list[tuple[float, Value]]) -> Iterator[tuple[Value, Value]]:
-    for sign, real in scores:
-        for other, fake in scores:
-            if sign * other > 0 and _callee(real) == _callee(fake) and _kind(real) == "real" and _kind(fake) == "fake":
-                yield real, fake
+    """A score of something real and one of something fake, where neither kind has both influences (two losses in one sum)."""
+    for callee in {_callee(each) for _, each in scores}:
+        kinds: dict[str | None, list[tuple[float, Value]]] = {"real": [], "fake": []}
+        for sign, each in scores:
+            if _callee(each) == callee:
+                kinds.setdefault(_kind(each), []).append((sign, each))
+        signs = {sign > 0 for sign, _ in (*kinds["real"], *kinds["fake"])}
+        if kinds["real"] and kinds["fake"] and len(signs) == 1:
+            yield kinds["real"][0][1], kinds["fake"][0][1]
 
 
 def signed_terms(value: Value, sign: float = 1.0, depth: int = 30) -> Iterator[tuple[float, Value]]:
-    """The summands of a value that enter it in proportion, with their signs."""
+    """What a value is a sum of, through hinges and other rising functions, with the sign of its influence.
+
+    A score that is compared with ones lowers the loss as it rises, one that is compared with zeros raises it.
+    """
     name, operands = value.origin.name, value.origin.operands
     if depth and name in ("add", "sub") and len(operands) == 2:
         yield from signed_terms(operands[0], sign, depth - 1)
         yield from signed_terms(operands[1], -sign if name == "sub" else sign, depth - 1)
     elif depth and operands and (name in ALIKE or name in ("mean", "sum", "neg")):
         yield from signed_terms(operands[0], -sign if name == "neg" else sign, depth - 1)
+    elif depth and operands and name in _RISING:
+        yield from signed_terms(operands[0], sign, depth - 1)
+    elif depth and name in _AGAINST and _label(value) is not None:
+        yield from signed_terms(operands[0], -sign if _label(value) else sign, depth - 1)
     elif depth and name in ("mul", "div") and len(operands) == 2:
         for factor, other in (operands, operands[::-1]):
             number = number_of(factor)
@@ -92,6 +110,19 @@ def signed_terms(value: Value, sign: float = 1.0, depth: int = 30) -> Iterator[t
         yield sign, value
     else:
         yield sign, value
+
+
+def _label(value: Value) -> bool | None:
+    """Whether the label that scores are compared with is ones (True) or zeros, as far as the code itself makes it."""
+    target = value.origin.keywords.get("target")
+    made = "" if target is None else target.origin.name
+    return (
+        True
+        if made in ("ones_like", "ones", "new_ones")
+        else False
+        if made in ("zeros_like", "zeros", "new_zeros")
+        else None
+    )
 
 
 def _callee(value: Value) -> str | None:

@@ -3,7 +3,8 @@
 The divergence of a Gaussian from the standard normal is `0.5 * (mu ** 2 + sigma ** 2 - log(sigma ** 2) - 1)`: one factor for all
 four terms, and sigma squared in both places. It is 0 for mu = 0 and sigma = 1 and positive elsewhere. A factor 1/2 that reaches
 one term only, `exp(logstd)` where the square is meant, a forgotten 2 before `logstd` move its minimum: the posterior is
-pulled to a variance that is not the prior's, and the "divergence" is not 0 there or even negative.
+pulled to a variance that is not the prior's, and the "divergence" is not 0 there or even negative. A mean without its square, or
+with the wrong sign, drives it away from 0 without bound.
 
 Reported are formulas with just these terms, in the logvar, logstd, sigma and variance spellings, whose smallest value is neither
 at sigma = 1 nor 0. A prior with another variance has a smallest value of 0 and is silent, and so is a formula without its constant.
@@ -40,21 +41,26 @@ from dataclasses import dataclass
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.loss_names import words
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
 from losslint_rules.formulas.polynomials import Atom, Monomial, Polynomial, polynomial
+from losslint_rules.formulas.sides import names_of
 
 RULE = Rule(code="LL730", name="gaussian-kl", severity=Severity.WARNING)
 
+_MEANS = frozenset({"mu", "mus", "mean", "means", "loc"})
 _TOLERANCE = 5e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """`mean ** 2 + spread * sigma ** power + slope * log(sigma) + constant`, scaled to a factor of 1 before the first term."""
+    """`mean * mu ** mean_power + sigma ** power + slope * log(sigma) + constant`, scaled to a factor of 1 before the second."""
 
     sigma: Atom
-    spread: float
+    mu: Atom
+    mean: float
+    mean_power: float
     power: float
     slope: float
     constant: float
@@ -62,7 +68,7 @@ class Divergence:
     @property
     def log_of_best(self) -> float:
         """The log of sigma at which it is smallest."""
-        return math.log(-self.slope / (self.spread * self.power)) / self.power
+        return math.log(-self.slope / self.power) / self.power
 
     @property
     def smallest(self) -> float:
@@ -80,7 +86,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             found[op.value.key] = (op, divergence)
     parts = {each.key for op, _ in found.values() for each in ancestors([op.value]) if each.key != op.value.key}
     for key, (op, divergence) in found.items():
-        if key not in parts and _is_displaced(divergence):
+        if key not in parts and (_is_displaced(divergence) or _is_unbounded(divergence, op, graph)):
             yield _finding(op, divergence)
 
 
@@ -94,12 +100,20 @@ def divergence_of(formula: Polynomial) -> Divergence | None:
             continue
         base = ("exp" if kind == "value" else "value", key)
         spread = _only(terms, base)
-        square = [monomial for monomial in terms if monomial[0][1] == 2 and monomial[0][0] not in (base, (kind, key))]
-        if spread is None or len(square) != 1 or square[0][0][0][0] != "value":
+        means = [each for each in terms if each not in (spread, (((kind, key), 1.0),))]
+        if spread is None or len(means) != 1 or means[0][0][0][0] != "value" or means[0][0][1] not in (1, 2):
             continue
-        factor = terms[square[0]]
-        found = Divergence(base, terms[spread] / factor, spread[0][1], slope / factor, formula.constant / factor)
-        if found.spread > 0 and found.power > 0 and found.slope < 0:
+        factor = terms[spread]
+        found = Divergence(
+            base,
+            means[0][0][0],
+            terms[means[0]] / factor,
+            means[0][0][1],
+            spread[0][1],
+            slope / factor,
+            formula.constant / factor,
+        )
+        if found.power > 0 and found.slope < 0:
             return found
     return None
 
@@ -110,7 +124,18 @@ def _only(terms: dict[Monomial, float], base: Atom) -> Monomial | None:
 
 
 def _is_displaced(divergence: Divergence) -> bool:
-    return abs(divergence.log_of_best) > _TOLERANCE and abs(divergence.smallest) > _TOLERANCE
+    is_square = divergence.mean_power == 2 and divergence.mean > 0
+    return is_square and abs(divergence.log_of_best) > _TOLERANCE and abs(divergence.smallest) > _TOLERANCE
+
+
+def _is_unbounded(divergence: Divergence, op: Op, graph: Graph) -> bool:
+    """Whether all is right but the mean, which enters without its square, or with the wrong sign."""
+    is_right = abs(divergence.log_of_best) < _TOLERANCE and abs(divergence.smallest) < _TOLERANCE
+    if not is_right or (divergence.mean_power == 2 and divergence.mean > 0):
+        return False
+    means = [each for each in ancestors([op.value]) if each.key == divergence.mu[1]]
+    names = {name for each in means for name in (excerpt(each), *names_of(each, graph))}
+    return any(_MEANS & set(words(name)) for name in names)
 
 
 def _finding(op: Op, divergence: Divergence) -> Finding:
@@ -119,6 +144,14 @@ def _finding(op: Op, divergence: Divergence) -> Finding:
         for each, what in _named(op.value, divergence.sigma)
         if each.origin.site is not None
     ]
+    if not _is_displaced(divergence):
+        how = "without its square" if divergence.mean_power == 1 else "with the wrong sign"
+        return RULE.finding(
+            op.site,
+            f"the mean enters this divergence from the unit Gaussian {how}, and the farther it goes the lower this gets: it is "
+            "0.5 * (mu**2 + sigma**2 - log(sigma**2) - 1)",
+            evidence=with_calls(op, steps),
+        )
     name, best = _name(op.value, divergence.sigma), divergence.log_of_best
     where = f"{name} = {best:.3g}" if divergence.sigma[0] == "exp" else f"{name} = {math.exp(best):.3g}"
     at_unit = "0" if divergence.sigma[0] == "exp" else "1"
