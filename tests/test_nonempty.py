@@ -1,4 +1,4 @@
-"""Masks that always select something, and zeros that never fill a sum."""
+"""Masks that always select something, zeros that never fill a sum, and zeros that were asked for."""
 
 from __future__ import annotations
 
@@ -58,3 +58,28 @@ def loss(x: Tensor, flag):
     assert isinstance(value.elements, tuple)
     first, second = value.elements
     assert first.origin.name == "phi" and second.origin.name == "detach"
+
+
+@pytest.mark.parametrize(
+    ("expression", "zero"),
+    [
+        ("n if n > 0 else 1", False),
+        ("n if x.sum() > 0 else 1", True),
+        ("pick(n)", False),
+        ("n", True),
+        ("(torch.arange(9)[None] < labels[:, None]).sum(1)", True),
+    ],
+)
+def test_a_value_that_was_asked_for_its_zero_has_none_left(expression: str, zero: bool) -> None:
+    text = f"""
+def pick(n):
+    if n == 0:
+        return 1
+    return n
+
+def loss(x: Tensor, labels: Tensor):
+    n = (labels > 0).sum()
+    return {expression}
+"""
+    (value,) = returned(text)
+    assert (value.zero is not None) is zero

@@ -10,6 +10,7 @@ import libcst as cst
 from losslint.semantics import callables
 from losslint.semantics.devices import joint
 from losslint.semantics.graph import Condition
+from losslint.semantics.guards import without_asked
 from losslint.semantics.measures import sizes_of
 from losslint.semantics.operators import Interval, lookup_function
 from losslint.semantics.sizes import rank_of
@@ -328,7 +329,7 @@ def _ternary(frame: Frame, node: cst.IfExp, state: State) -> Value:
         path = state.fork()
         test.apply(path, answer)
         path.conditions = (*path.conditions, Condition(test.value, answer, frame.site(node), not test.tensors))
-        values.append(evaluate(frame, branch, path))
+        values.append(without_asked(evaluate(frame, branch, path), test.guarded))
     return frame.machine.phi(values, node, frame.unit)
 
 

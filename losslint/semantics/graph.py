@@ -161,10 +161,12 @@ class Graph:
         """The keys of all values that a result is computed from; those of every value in a script."""
         if not self.returns:
             return frozenset(op.value.key for op in self.ops)
-        return frozenset(value.key for value in ancestors(self.results))
+        return frozenset(
+            value.key for value in ancestors(each for result in self.results for each in losses_in(result))
+        )
 
     def matters(self, value: Value) -> bool:
-        """Whether a result of the loss is computed from this one."""
+        """Whether a loss among the results is computed from this one."""
         return value.key in self.returned_keys
 
     @cached_property
@@ -218,6 +220,23 @@ class Graph:
     @cached_property
     def _makers(self) -> dict[int, Op]:
         return {op.value.key: op for op in reversed(self.ops) if op.name != RETURN}
+
+
+def losses_in(result: Value) -> tuple[Value, ...]:
+    """The losses among what is returned: of several values those that are named so or carry a gradient, all where none does.
+
+    An accuracy that is returned beside the loss is for the log.
+    """
+    if isinstance(result.elements, tuple):
+        every = result.elements
+        chosen = tuple(each for each in every if each.gradient is Gradient.CARRIES)
+    elif result.elements:
+        every = tuple(result.elements.values())
+        named = result.elements.items()
+        chosen = tuple(each for name, each in named if "loss" in name.lower() or each.gradient is Gradient.CARRIES)
+    else:
+        return (result,)
+    return chosen if any(each.gradient is Gradient.CARRIES for each in chosen) else every
 
 
 def ancestors(values: Iterable[Value]) -> Iterator[Value]:

@@ -38,7 +38,8 @@ def _passes_on(operand: Value, value: Value) -> bool:
 _ASKS = COMPARISONS | frozenset(
     (
         "compared any all sum mean min max amin amax count_nonzero item numel size len nonzero int float bool getitem "
-        "masked_select to type_as long detach shape phi norm linalg_vector_norm abs where not"
+        "masked_select to type type_as long double byte cpu detach clone contiguous view reshape flatten squeeze unsqueeze "
+        "shape phi norm linalg_vector_norm abs where not"
     ).split()
 )
 
@@ -46,6 +47,13 @@ _ASKS = COMPARISONS | frozenset(
 def _asked(value: Value) -> Iterator[Value]:
     if value.origin.name in _ASKS:
         yield from (each for each in value.origin.operands if not each.has_constant)
+
+
+def without_asked(value: Value, guarded: frozenset[int]) -> Value:
+    """A value as a path knows it that was decided by comparing it, or what its zero comes from: `n if n > 0 else 1`."""
+    if value.zero is None or not any(each.key in guarded for each in chain(value)):
+        return value
+    return value.with_(zero=None)
 
 
 def closure(test: Value) -> frozenset[int]:

@@ -9,6 +9,7 @@ import libcst as cst
 
 from losslint.semantics import callables, calls, inherited_modules
 from losslint.semantics.graph import Call
+from losslint.semantics.guards import without_asked
 from losslint.semantics.machine import MAX_CALL_DEPTH
 from losslint.semantics.members import Instance
 from losslint.semantics.names import Function, Unit
@@ -128,7 +129,7 @@ def run_call(
     if known is not None:
         return known
     flow = run_function(callee, function, inner)
-    returned = [value for _, value in flow.returned]
+    returned = [without_asked(value, end.guards) for end, value in flow.returned]
     if not flow.returned and not flow.falling:
         return frame.machine.unknown(node, frame.unit)
     frame.machine.fall(function, callee.unit, flow.falling)
@@ -157,7 +158,7 @@ def _keep_attributes(
     """What the callee stored on `self` is seen by the caller."""
     ends = [end for end, _ in returned] + list(falling)
     for name in dict.fromkeys(name for end in ends for name in end.scope if name.startswith("self.")):
-        values = [end.scope[name] for end in ends if name in end.scope]
+        values = [without_asked(end.scope[name], end.guards) for end in ends if name in end.scope]
         if any(value is not state.scope.get(name) for value in values):
             state.bind(name, frame.machine.phi(values))
 

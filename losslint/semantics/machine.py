@@ -226,7 +226,9 @@ def _members(values: Sequence[Value]) -> list[tuple[Value, ...]] | None:
 
 
 def _vaguer(known: Value, other: Value) -> Value:
-    """One value as two paths know it: its shape where both agree."""
+    """One value as two paths know it: its shape where both agree, its zero where only one has asked for it."""
+    if other.zero is None and known.zero is not None:
+        other = other.with_(zero=known.zero)
     if known.shape == other.shape and known.rank == other.rank:
         return other
     agreed = rank_of(known.shape) is None and known.shape is not None

@@ -127,7 +127,20 @@ def _collected(name: str, first: Value, made: Value) -> ZeroWitness | None:
         return None  # a network's output is never 0 as a whole
     if name in {"mean", "nanmean"} and first.dtype is not DType.BOOL and zero.certainty is not Certainty.PROVEN:
         return None
+    if name == "sum" and made.rank == 0 and _counts_positions(zero.source):
+        return replace(zero, certainty=Certainty.POSSIBLE)  # no sequence of a batch would have a length
     return zero
+
+
+def _counts_positions(source: Value) -> bool:
+    """Whether a mask compares positions with lengths: `torch.arange(n) < lengths[:, None]`."""
+    return source.origin.name in COMPARISONS and any(_is_arange(each) for each in source.origin.operands)
+
+
+def _is_arange(value: Value) -> bool:
+    while value.origin.name in ("view", "reshape", "unsqueeze", "getitem", "expand", "to", "repeat", "float", "long"):
+        value = value.origin.operands[0]
+    return value.origin.name == "arange"
 
 
 def _is_made_of_prediction(source: Value) -> bool:

@@ -46,6 +46,7 @@ from losslint.semantics.guards import chain, closure
 from losslint.semantics.selections import deciding_index, index_of, matched_pair, picks_by_name, selected_by
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Certainty, DType, Gradient, Reduced, Role, Value
+from losslint_rules.numerics.asked_afterwards import is_asked_afterwards
 from losslint_rules.numerics.choices import is_left_out
 from losslint_rules.numerics.domains import Edge
 from losslint_rules.numerics.epsilons import eps_after
@@ -85,6 +86,8 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         return  # the value is right; where-nan-gradient looks at the gradient
     if zero.certainty >= Certainty.LIKELY and eps_after(op, graph) is not None:
         return  # misplaced-eps reports it
+    if zero.certainty >= Certainty.LIKELY and is_asked_afterwards(graph, op):
+        return
     yield RULE.finding(
         op.site,
         f"`{excerpt(divisor)}` can be exactly 0, and the division then gives inf or NaN: {zero.reason}",
@@ -136,7 +139,7 @@ def mean_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         return
     asked = [each for each in ancestors([mask]) if each.key in closure(mask)]
     chosen_by_prediction = mask.gradient is Gradient.CARRIES and not picks_by_name(mask)
-    if op.is_guarded([selection, *asked]) or chosen_by_prediction:
+    if op.is_guarded([selection, *asked]) or chosen_by_prediction or is_asked_afterwards(graph, op):
         return
     site = selection.origin.site
     yield RULE.finding(
