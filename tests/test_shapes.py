@@ -209,12 +209,13 @@ def test_a_rank_is_known_only_where_it_was_tested() -> None:
     assert {op.value.rank for op in inside} == {4}
     assert {op.value.rank for op in after} == {4, None}
     looped = """
-    def loss(x: Tensor):
-        for i in range(3):
+    def loss(x: Tensor, n):
+        for i in range(n):
             N, C = x.shape
         return x + 1
     """
     assert graph_of(looped).returns[0].operands[0].rank is None
+    assert graph_of(looped.replace("range(n)", "range(3)")).returns[0].operands[0].rank == 2
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,9 @@ class Frame:
             return value.with_(kind=Kind.NONE, constant=None, has_constant=True, is_default=False)
         if state.assumptions.get(("sequence", value.key)) is True:
             return value.with_(kind=Kind.SEQUENCE)
+        if value.origin.name == "phi" and state.assumptions.get(("none", value.key)) is False:
+            left = [each for each in value.alternatives if each.kind is not Kind.NONE]
+            return self.machine.phi(left) if 0 < len(left) < len(value.alternatives) else value
         if value.kind is Kind.NONE and value.is_default and state.assumptions.get(("none", value.key)) is False:
             return value.with_(kind=Kind.UNKNOWN, has_constant=False, is_default=False)
         return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -68,6 +68,16 @@ def strongest_gradient(gradients: Sequence[Gradient]) -> Gradient:
     return max(gradients, key=_GRADIENT_ORDER.index, default=Gradient.NEUTRAL)
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How much a machine has recorded at one point."""
+
+    ops: int
+    falling: int
+    statements: int
+    results: Mapping[Hashable, Value]
+
+
 class Machine:
     """State shared by all paths of one analysis."""
 
@@ -97,6 +107,18 @@ class Machine:
         self.unbound_reads: dict[int, Site] = {}
         self._numbers: dict[Hashable, int] = {}
         self._frames = 0
+        self.loop_depth = 0
+
+    def mark(self) -> Mark:
+        """What has been recorded up to here."""
+        return Mark(len(self.ops), len(self.falling), self.statements, dict(self.results))
+
+    def return_to(self, mark: Mark) -> None:
+        """Forget what has been recorded since."""
+        del self.ops[mark.ops :]
+        del self.falling[mark.falling :]
+        self.statements = mark.statements
+        self.results = dict(mark.results)
 
     def number(self, *parts: Hashable) -> int:
         """The same number for the same parts: value numbering."""

@@ -12,6 +12,7 @@ from losslint.semantics import callables
 from losslint.semantics.comprehensions import bind_target, element_of, looped_tensors, record_loop
 from losslint.semantics.expressions import _BINARY, arithmetic
 from losslint.semantics.graph import RETURN, Condition
+from losslint.semantics.loops import is_never_empty, settled
 from losslint.semantics.machine import MAX_STATES
 from losslint.semantics.names import Function, dotted
 from losslint.semantics.state import State, join_states
@@ -26,11 +27,21 @@ _NO_GRADIENT = frozenset({"torch.no_grad", "torch.inference_mode"})
 
 @dataclass
 class Flow:
-    """How the paths through a block ended: `falling` go on, `returned` left with a value, `broken` left a loop."""
+    """How the paths through a block ended: `falling` go on, `returned` left with a value, `broken` left a loop.
+
+    `continued` are those that go on with the next turn of a loop.
+    """
 
     falling: list[State]
     returned: list[tuple[State, Value]] = field(default_factory=list)
     broken: list[State] = field(default_factory=list)
+    continued: list[State] = field(default_factory=list)
+
+    def leave_as(self, other: Flow) -> None:
+        """Take over the paths of another flow that do not go on behind it."""
+        self.returned.extend(other.returned)
+        self.broken.extend(other.broken)
+        self.continued.extend(other.continued)
 
 
 def run_function(frame: Frame, function: Function, state: State) -> Flow:
@@ -55,8 +66,7 @@ def run_suite(frame: Frame, suite: cst.BaseSuite, states: list[State]) -> Flow:
         for state in flow.falling:
             after = run_statement(frame, statement, state)
             following.extend(after.falling)
-            flow.returned.extend(after.returned)
-            flow.broken.extend(after.broken)
+            flow.leave_as(after)
         flow.falling = _limited(frame, following)
     return flow
 
@@ -140,9 +150,12 @@ def _small(frame: Frame, node: cst.CSTNode, state: State, flow: Flow) -> None:
             flow.returned.append((state, made))
         case cst.Raise():
             flow.falling = []
-        case cst.Break() | cst.Continue():
+        case cst.Break():
             flow.falling = []
             flow.broken.append(state)
+        case cst.Continue():
+            flow.falling = []
+            flow.continued.append(state)
         case cst.Assert(test=condition):
             _assert(frame, node, condition, state)
 
@@ -193,15 +206,27 @@ def _if(frame: Frame, node: cst.If, state: State) -> Flow:
     if test.known is None and test.tensors:
         frame.branch(test.tensors, node, state, "if")
     for answer, suite in ((True, node.body), (False, node.orelse)):
-        if test.known is not None and test.known is not answer:
+        if (test.known is not None and test.known is not answer) or _only_raises(suite):
             continue
         path = state.fork() if test.known is None else state
         _enter(frame, path, test, answer, node)
         after = _branch(frame, suite, path)
         flow.falling.extend(after.falling)
-        flow.returned.extend(after.returned)
-        flow.broken.extend(after.broken)
+        flow.leave_as(after)
     return flow
+
+
+def _only_raises(suite: cst.CSTNode | None) -> bool:
+    """Whether a block is straight to its `raise`: what it computes is a message, and no path goes on from it."""
+    block = suite.body if isinstance(suite, cst.Else) else suite
+    if not isinstance(block, cst.IndentedBlock) or not block.body:
+        return False
+    last = block.body[-1]
+    return (
+        isinstance(last, cst.SimpleStatementLine)
+        and isinstance(last.body[-1], cst.Raise)
+        and all(isinstance(each, cst.SimpleStatementLine) for each in block.body)
+    )
 
 
 def _enter(frame: Frame, path: State, test: Test, answer: bool, node: cst.CSTNode) -> None:
@@ -229,31 +254,57 @@ def _for(frame: Frame, node: cst.For, state: State) -> Flow:
     tensors = looped_tensors(iterated)
     if tensors:
         record_loop(frame, tensors, node, state, "for")
-    body = state.fork()
-    body.loops = (*state.loops, frame.site(node))
-    bind_target(frame, node.target, element_of(frame, iterated, node.iter, body), body)
-    return _loop(frame, node.body, state, body)
+
+    def turn(head: State) -> Flow:
+        body = head.fork()
+        body.loops = (*state.loops, frame.site(node))
+        bind_target(frame, node.target, element_of(frame, iterated, node.iter, body), body)
+        return run_suite(frame, node.body, [body])
+
+    return _after_loop(frame, node, state, settled(frame, node, state, turn), is_never_empty(node.iter))
 
 
 def _while(frame: Frame, node: cst.While, state: State) -> Flow:
-    test = read_test(frame, node.test, state)
-    if test.tensors:
-        frame.branch(test.tensors, node, state, "while")
-    body = state.fork()
-    body.loops = (*state.loops, frame.site(node))
-    test.apply(body, True)
-    return _loop(frame, node.body, state, body)
+    first = read_test(frame, node.test, state)
+    if first.tensors:
+        frame.branch(first.tensors, node, state, "while")
+    if first.known is False:
+        return Flow([state]) if node.orelse is None else run_suite(frame, node.orelse.body, [state])
+
+    def turn(head: State) -> Flow:
+        body = head.fork()
+        body.loops = (*state.loops, frame.site(node))
+        test = first if head is state else read_test(frame, node.test, body)
+        test.apply(body, True)
+        return run_suite(frame, node.body, [body])
+
+    return _after_loop(frame, node, state, settled(frame, node, state, turn), False)
 
 
-def _loop(frame: Frame, suite: cst.BaseSuite, before: State, body: State) -> Flow:
-    """A loop runs no time or once more: what it changes becomes a phi."""
-    after = run_suite(frame, suite, [body])
-    ends = [before, *after.falling, *after.broken]
+def _after_loop(frame: Frame, node: cst.For | cst.While, before: State, turn: Flow, runs: bool) -> Flow:
+    """A loop runs no time, unless it surely `runs`, or some times: what it changes becomes a phi."""
+    done = [*turn.falling, *turn.continued]
+    if not runs or not done:
+        done.insert(0, before)
+    left = Flow([], list(turn.returned))
+    if node.orelse is not None:
+        otherwise = run_suite(frame, node.orelse.body, [_joined(frame, done, before)])
+        left.leave_as(otherwise)
+        done = otherwise.falling
+    ends = [*done, *turn.broken]
+    if ends:
+        left.falling = [_joined(frame, ends, before)]
+    return left
+
+
+def _joined(frame: Frame, ends: list[State], before: State) -> State:
     joined = join_states(ends, frame.machine.phi)
+    if joined in ends:
+        joined = joined.fork()
     joined.loops = before.loops
     joined.conditions = before.conditions
     joined.assumptions = before.assumptions
-    return Flow([joined], after.returned)
+    return joined
 
 
 def _with(frame: Frame, items: Sequence[cst.WithItem], body: cst.BaseSuite, state: State) -> Flow:
@@ -270,7 +321,7 @@ def _with(frame: Frame, items: Sequence[cst.WithItem], body: cst.BaseSuite, stat
         if item.asname is not None:
             bind_target(frame, item.asname.name, value, state)
     flow = run_suite(frame, body, [state])
-    for end in [*flow.falling, *flow.broken, *(end for end, _ in flow.returned)]:
+    for end in [*flow.falling, *flow.broken, *flow.continued, *(end for end, _ in flow.returned)]:
         end.gradient_matters = outside
         end.contexts = contexts
         end.device = device
@@ -303,10 +354,10 @@ def _try(frame: Frame, node: cst.Try, state: State) -> Flow:
     for handler in node.handlers:
         handled = run_suite(frame, handler.body, [before.fork()])
         flow.falling.extend(handled.falling)
-        flow.returned.extend(handled.returned)
+        flow.leave_as(handled)
     flow.falling = _limited(frame, flow.falling)
     if node.finalbody is not None and flow.falling:
         final = run_suite(frame, node.finalbody.body, flow.falling)
-        final.returned = [*flow.returned, *final.returned]
+        final.leave_as(flow)
         return final
     return flow

@@ -205,6 +205,8 @@ def _identity(left: Value, right: Value, state: State, value: Value) -> Test:
     known = state.assumptions.get(assumption)
     if left.kind is Kind.NONE and not left.is_default:
         known = True
+    elif any(each.kind is Kind.NONE for each in left.alternatives) and left.kind is not Kind.NONE:
+        pass  # None on one of the paths that were joined
     elif (
         left.kind not in (Kind.UNKNOWN, Kind.NONE) and not left.is_default and left.origin.name != "parameter"
     ) or state.assumptions.get(("truth", left.key)) is True:

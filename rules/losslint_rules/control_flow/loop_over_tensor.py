@@ -40,6 +40,7 @@ import libcst as cst
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Precondition, Rule, Step, with_calls
 from losslint.semantics.graph import BRANCH, LOOP, Graph, Op
+from losslint.semantics.loops import is_carried
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import carries_from_input
 from losslint.semantics.values import Gradient
@@ -90,9 +91,9 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 
 def _is_maths(op: Op, graph: Graph) -> bool:
-    """Whether an operator computes something of the loss, and does not only pick elements."""
+    """Whether an operator computes something of the loss from this turn alone, and does not only pick elements."""
     carries = op.value.gradient is Gradient.CARRIES and graph.matters(op.value)
-    return carries and op.name not in ("getitem", "select", "add")
+    return carries and op.name not in ("getitem", "select", "add") and not is_carried(op.operands)
 
 
 def _is_ragged(op: Op) -> bool:
