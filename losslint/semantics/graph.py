@@ -196,6 +196,24 @@ class Graph:
         """The operators that take a value, returns included; through joins, literals and unknown calls too."""
         return self._users.get(value.key, ())
 
+    def holders(self, value: Value) -> tuple[Op, ...]:
+        """The operators with an operand that is a value, may be it, or is a sequence that holds it."""
+        return self._holders.get(value.key, ())
+
+    @cached_property
+    def _holders(self) -> dict[int, tuple[Op, ...]]:
+        found: dict[int, list[Op]] = {}
+        for op in self.ops:
+            keys: set[int] = set()
+            for operand in op.operands:
+                keys.add(operand.key)
+                keys.update(each.key for each in operand.alternatives)
+                if isinstance(operand.elements, tuple):
+                    keys.update(each.key for each in operand.elements)
+            for key in keys:
+                found.setdefault(key, []).append(op)
+        return {key: tuple(ops) for key, ops in found.items()}
+
     @cached_property
     def _users(self) -> dict[int, tuple[Op, ...]]:
         found: dict[int, list[Op]] = {}

@@ -63,15 +63,13 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     for op in graph.ops:
         if not graph.matters(op.value):
             continue
-        followed = followed_by_current_gpu(op)
-        if _asks_for_cuda(op.value) and not (asks_for_device(op) or asks_for_a_flag(op)):
+        asks = _asks_for_cuda(op.value)
+        if asks and not (asks_for_device(op) or asks_for_a_flag(op)):
             yield _finding(op.site, op)
-        elif (
-            followed is not None
-            and (_asks_for_cuda(op.value) or _asks_for_either(op.value))
-            and meets_input(graph, op.value)
-        ):
-            yield _follows(op, followed)
+        elif asks or _asks_for_either(op.value):
+            followed = followed_by_current_gpu(op)
+            if followed is not None and meets_input(graph, op.value):
+                yield _follows(op, followed)
     if graph.instance is not None:
         for name, attribute in graph.instance.attributes.items():
             yield from (

@@ -88,10 +88,10 @@ def _differences(value: Value) -> Iterator[Value]:
 def _level(value: Value, residual: Value) -> Value | None:
     """The only other thing that a value is made of."""
     free = unknowns(value, {residual.key})
-    if len(free) == 1:
-        return free[0]
+    if free:
+        return free[0] if len(free) == 1 else None
     constants = [each for each in ancestors([value]) if each.is_default and not each.origin.operands]
-    return constants[0] if not free and len(constants) == 1 else None
+    return constants[0] if len(constants) == 1 else None
 
 
 def _slopes(value: Value, residual: Value, level: Value, q: float) -> tuple[float, float] | None:

@@ -88,10 +88,4 @@ def _has(value: Value, sizes: Sizes | None) -> bool:
 
 def consumers(graph: Graph, value: Value) -> list[Op]:
     """The operators that take a value, or something that may be it."""
-    return [op for op in graph.ops if any(_is_or_holds(operand, value.key) for operand in op.operands)]
-
-
-def _is_or_holds(operand: Value, key: int) -> bool:
-    if operand.key == key or any(each.key == key for each in operand.alternatives):
-        return True
-    return isinstance(operand.elements, tuple) and any(each.key == key for each in operand.elements)
+    return list(graph.holders(value))

@@ -102,10 +102,12 @@ def as_documented(graph: Graph) -> Iterator[Finding]:
             sizes = sizes_of(column), sizes_of(vector)
             if sizes[0] is None or sizes[1] is None:
                 continue
-            if is_written_out(column, vector, op.name in _LOSSES) or has_rows(graph, op.value):
-                continue
             long, short = resolved(sizes[0], known), resolved(sizes[1], known)
-            extra = extra_dimension(long, short) if (long, short) != sizes else None
+            if (long, short) == sizes or is_written_out(column, vector, op.name in _LOSSES):
+                continue
+            extra = extra_dimension(long, short)
+            if (extra is None and len(long) != 2) or has_rows(graph, op.value):
+                continue
             if extra is not None and extra.size == 1 and _has_several(short):
                 yield _finding(op, column, vector, extra, is_documented=True)
             elif long != sizes[0] and len(long) == 2 and long[1] == 1 and is_squeezed(vector):
