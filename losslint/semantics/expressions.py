@@ -65,7 +65,11 @@ def evaluate(frame: Frame, node: cst.BaseExpression, state: State) -> Value:
 
 
 def _constant(frame: Frame, node: cst.BaseExpression, state: State) -> Value:
-    return frame.machine.constant(_literal(node), node, frame.unit)
+    literals = frame.machine.literals
+    known = literals.get(id(node))
+    if known is None:
+        known = literals[id(node)] = frame.machine.constant(_literal(node), node, frame.unit)
+    return known
 
 
 def _binary(frame: Frame, node: cst.BinaryOperation, state: State) -> Value:

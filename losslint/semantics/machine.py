@@ -91,6 +91,7 @@ class Machine:
         self.learned_kinds: dict[str, Kind] = {}
         self.learned_roles: dict[str, Role] = {}
         self.constants: dict[int, object] = {}
+        self.literals: dict[int, Value] = {}
         self.buffers: dict[str, Value] = {}
         self.instances: dict[int, object] = {}
         self.building = 0

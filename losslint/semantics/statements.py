@@ -12,6 +12,7 @@ from losslint.semantics import callables
 from losslint.semantics.comprehensions import bind_target, element_of, looped_tensors, record_loop
 from losslint.semantics.expressions import _BINARY, arithmetic
 from losslint.semantics.graph import RETURN, Condition
+from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.loops import is_never_empty, settled
 from losslint.semantics.machine import MAX_STATES
 from losslint.semantics.names import Function, dotted
@@ -141,7 +142,8 @@ def _small(frame: Frame, node: cst.CSTNode, state: State, flow: Flow) -> None:
         case cst.AugAssign(target=target, operator=operator, value=value):
             _augmented(frame, node, target, operator, value, state)
         case cst.Expr(value=value):
-            frame.evaluate(value, state)
+            if not isinstance(value, cst.SimpleString):  # a docstring
+                frame.evaluate(value, state)
         case cst.Return(value=value):
             made = frame.evaluate(value, state) if value is not None else frame.machine.constant(None)
             origin = Origin(RETURN, (made,), site=frame.site(node), frame=state.frame)
@@ -217,16 +219,28 @@ def _if(frame: Frame, node: cst.If, state: State) -> Flow:
 
 
 def _only_raises(suite: cst.CSTNode | None) -> bool:
-    """Whether a block is straight to its `raise`: what it computes is a message, and no path goes on from it."""
+    """Whether a block ends in `raise` on all its ways: what it computes is a message, and no path goes on from it."""
     block = suite.body if isinstance(suite, cst.Else) else suite
-    if not isinstance(block, cst.IndentedBlock) or not block.body:
-        return False
-    last = block.body[-1]
-    return (
-        isinstance(last, cst.SimpleStatementLine)
-        and isinstance(last.body[-1], cst.Raise)
-        and all(isinstance(each, cst.SimpleStatementLine) for each in block.body)
-    )
+    return isinstance(block, cst.IndentedBlock) and _raises(block)
+
+
+@kept_for_a_file
+def _raises(block: cst.IndentedBlock) -> bool:
+    last = block.body[-1] if block.body else None
+    ends = isinstance(last, cst.SimpleStatementLine) and isinstance(last.body[-1], cst.Raise)
+    return ends and not any(map(_leaves, block.body))
+
+
+def _leaves(statement: cst.CSTNode) -> bool:
+    """Whether a statement may leave the block otherwise, or is one that may: all but simple ones and branches."""
+    match statement:
+        case cst.SimpleStatementLine(body=body):
+            return any(isinstance(small, (cst.Return, cst.Break, cst.Continue)) for small in body)
+        case cst.If(body=cst.IndentedBlock(body=body), orelse=orelse):
+            return any(map(_leaves, body)) or (orelse is not None and _leaves(orelse))
+        case cst.Else(body=cst.IndentedBlock(body=body)):
+            return any(map(_leaves, body))
+    return True
 
 
 def _enter(frame: Frame, path: State, test: Test, answer: bool, node: cst.CSTNode) -> None:

@@ -43,11 +43,14 @@ def number_at(value: Value, given: Mapping[int, float], count: float = 1.0) -> f
         return None
 
 
-def unknowns(value: Value, given: Collection[int] = ()) -> list[Value]:
-    """What a value is made of that has no number: parameters, attributes, and the results of what is not understood here."""
+def unknowns(value: Value, given: Collection[int] = (), most: int = _MAX_VALUES) -> list[Value]:
+    """What a value is made of that has no number: parameters, attributes, and the results of what is not understood here.
+
+    The search ends where there are `most` of them.
+    """
     found: list[Value] = []
     pending, seen = [value], {value.key}
-    while pending and len(seen) < _MAX_VALUES:
+    while pending and len(seen) < _MAX_VALUES and len(found) < most:
         current = pending.pop()
         if current.key in given or (current.has_constant and not is_derived(current)):
             continue

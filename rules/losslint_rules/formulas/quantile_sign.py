@@ -87,7 +87,7 @@ def _differences(value: Value) -> Iterator[Value]:
 
 def _level(value: Value, residual: Value) -> Value | None:
     """The only other thing that a value is made of."""
-    free = unknowns(value, {residual.key})
+    free = unknowns(value, {residual.key}, most=2)
     if free:
         return free[0] if len(free) == 1 else None
     constants = [each for each in ancestors([value]) if each.is_default and not each.origin.operands]
