@@ -3,10 +3,10 @@
 A summand computed of `pred.detach()`, or under `no_grad`, changes the value of the loss and trains nothing: what its weight
 is set to makes no difference, and the curve of the loss shows a term that nobody minimises.
 
-Reported where other terms carry a gradient, and everything in this one that ever carried one was detached. Where nothing
-carries one, no-gradient-path (LL102) reports the loss as a whole; where an operator without a gradient is the reason,
-nondifferentiable-op (LL101) does. Silent are weights and normalisers, baselines that are subtracted, straight-through
-estimators, and terms of a learned codebook against detached features.
+Reported where other terms carry a gradient, and everything in this one that ever carried one was detached, or the term was
+detached as a whole. Where nothing carries one, no-gradient-path (LL102) reports the loss as a whole; where an operator without
+a gradient is the reason, nondifferentiable-op (LL101) does. Silent are weights and normalisers, baselines that are subtracted,
+straight-through estimators, and terms of a learned codebook against detached features.
 
 ## Bad
 
@@ -37,43 +37,37 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
-from losslint.semantics.graph import Graph, ancestors
+from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import DeadTerm, dead_terms
-from losslint.semantics.values import Gradient, Kind, Role, Value
+from losslint.semantics.values import Gradient, Kind, Value
+from losslint_rules.gradients.detached_summands import CUTS, detached_summands, is_of_a_prediction
 
-RULE = Rule(code="LL120", name="detached-term", severity=Severity.WARNING, preview=True, confirmed_by=("terms",))
-
-_CUTS = frozenset({"detach", "data"})
+RULE = Rule(code="LL120", name="detached-term", severity=Severity.WARNING, confirmed_by=("terms",))
 
 
 @RULE.on_graph
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report a summand of the returned loss whose gradient ends at a detach."""
     told: set[int] = set()
+    for whole in detached_summands(graph):
+        told.add(whole.term.key)
+        yield _finding(whole.term, whole.term, whole.returned)
     for dead in dead_terms(graph):
         if dead.whole or dead.term.gradient is not Gradient.CUT or dead.term.kind is not Kind.TENSOR:
             continue
         cuts = [each for each in dead.culprits if each.gradient is Gradient.CUT]
-        if not cuts or any(each.origin.name not in _CUTS for each in cuts) or dead.term.key in told:
+        if not cuts or any(each.origin.name not in CUTS for each in cuts) or dead.term.key in told:
             continue
-        if not all(_is_of_a_prediction(each) for each in cuts) or _is_balanced(dead, cuts):
+        if not all(is_of_a_prediction(each) for each in cuts) or _is_balanced(dead, cuts):
             continue
         told.add(dead.term.key)
-        yield _finding(dead, cuts[0])
-
-
-def _is_of_a_prediction(cut: Value) -> bool:
-    """Whether an input that carries a gradient, and is not named as a target or a teacher, is in what was detached."""
-    return any(
-        each.origin.name == "parameter" and each.gradient is Gradient.CARRIES and each.role is not Role.TARGET
-        for each in ancestors([cut])
-    )
+        yield _finding(dead.term, cuts[0], dead.returned)
 
 
 def _is_balanced(dead: DeadTerm, cuts: list[Value]) -> bool:
     """Whether the term is a detach alone, or a sibling has a gradient for what it detaches: `x + (y - x).detach()`."""
-    if dead.term.origin.name in _CUTS:
+    if dead.term.origin.name in CUTS:
         return True
     sources = {operand.key for cut in cuts for operand in cut.origin.operands}
     return any(
@@ -84,15 +78,15 @@ def _is_balanced(dead: DeadTerm, cuts: list[Value]) -> bool:
     )
 
 
-def _finding(dead: DeadTerm, cut: Value) -> Finding:
+def _finding(term: Value, cut: Value, returned: Op) -> Finding:
     assert cut.origin.site is not None
-    site = dead.term.origin.site or cut.origin.site
+    site = term.origin.site or cut.origin.site
+    how = "is detached" if cut is term else f"is computed of `{excerpt(cut)}`"
     return RULE.finding(
         site,
-        f"the term `{excerpt(dead.term)}` is computed of `{excerpt(cut)}` and trains nothing; watch it beside the loss, or do not "
-        "detach",
+        f"the term `{excerpt(term)}` {how} and trains nothing; watch it beside the loss, or do not detach",
         evidence=[
             Step(cut.origin.site, "the gradient ends here"),
-            Step(dead.returned.site, "returned with terms that carry one"),
+            Step(returned.site, "returned with terms that carry one"),
         ],
     )

@@ -3,9 +3,12 @@
 `F.kl_div(log_softmax(teacher), softmax(teacher))` compares the teacher with the teacher: the term is 0, and so is its
 gradient, whatever the student does. A name was written twice where the other model's output was meant.
 
-Reported for KL divergences and distances of torch whose two operands are proven to be one value, through casts and `detach()`.
-Cross entropies of a value with itself are entropies, and silent; so are two calls of one network, which may drop out
-differently.
+Reported for KL divergences and distances of torch whose two operands are proven to be one value, through casts and `detach()`,
+and for logits that are their own target. Cross entropies of probabilities with themselves are entropies, and silent; so are
+two calls of one network, which may drop out differently.
+
+Differences and comparisons of `x` with `x.unsqueeze(0)` are reported too: broadcasting lines the last dimensions up, and so
+every element meets itself. All pairs are `x.unsqueeze(1)` with `x.unsqueeze(0)`.
 
 ## Bad
 
@@ -39,9 +42,10 @@ from collections.abc import Iterator
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.measures import literal_int, sizes_of
 from losslint.semantics.operators import operators
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.values import Value
+from losslint.semantics.values import Kind, Value
 
 RULE = Rule(code="LL751", name="compared-with-itself", severity=Severity.WARNING, confirmed_by=("terms",))
 
@@ -53,6 +57,8 @@ _DISTANCES = (
     "cosine_similarity",
     "pairwise_distance",
 )
+_TARGETED = ("binary_cross_entropy_with_logits", "cross_entropy_loss", "cosine_embedding_loss", "margin_ranking_loss")
+_PAIRED = ("sub", "eq", "ne", "lt", "le", "gt", "ge")
 _COPIES = frozenset("detach clone contiguous float double half to type data alias".split())
 _LIMITS = frozenset({"clamp", "clamp_min", "clamp_max"})
 
@@ -62,7 +68,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     """Report divergences and distances of a value from itself, unless the same line compares others as well."""
     mixed: set[int] = set()
     found: dict[int, tuple[Op, Value]] = {}
-    for op in graph.named("kl_div", *_DISTANCES):
+    for op in graph.named("kl_div", *_DISTANCES, *_TARGETED):
         same = _same(op)
         if same is None:
             mixed.add(id(op.site.node))
@@ -73,11 +79,43 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             yield _finding(op, value)
 
 
+@RULE.on_op(*_PAIRED)
+def pairs_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report `x - x.unsqueeze(0)`, where pairs were meant."""
+    if len(op.operands) != 2 or not graph.matters(op.value):
+        return
+    for row, other in (op.operands, op.operands[::-1]):
+        within = _without_leading_dimension(row)
+        if within is not None and within.key == other.key and other.kind is not Kind.NUMBER:
+            yield RULE.finding(
+                op.site,
+                f"broadcasting lines `{excerpt(row)}` up with `{excerpt(other)}` so that every element meets itself: for all "
+                "pairs, give the other operand a dimension of its own with `unsqueeze(1)`",
+                evidence=with_calls(op, [Step(row.origin.site, "a dimension in front")] if row.origin.site else []),
+            )
+            return
+
+
+def _without_leading_dimension(value: Value) -> Value | None:
+    """x of `x.unsqueeze(0)`, `x[None]` and `x[None, :]`."""
+    operands = value.origin.operands
+    if value.origin.name not in ("unsqueeze", "getitem") or not operands:
+        return None
+    before, after = sizes_of(operands[0]), sizes_of(value)
+    if before is None or after is None or after != (1, *before):
+        return None
+    if value.origin.name == "getitem":
+        return operands[0] if len(operands) == 2 and operands[1].kind is Kind.NONE else None
+    return operands[0] if literal_int(value.origin.keywords.get("dim")) == 0 else None
+
+
 def _same(op: Op) -> Value | None:
     """The value that both operands are, None where they may differ."""
     if len(op.operands) < 2:
         return None
     left, right = _bare(op.operands[0]), _bare(op.operands[1])
+    if op.name in _TARGETED[:2] and left.origin.name == "softmax":
+        return None  # as good as an entropy
     if op.name == "kl_div":
         log_target = op.keywords.get("log_target")
         is_plain = log_target is None or log_target.constant is False
@@ -144,7 +182,6 @@ def _is_one(left: Value, right: Value) -> bool:
 
 def _finding(op: Op, value: Value) -> Finding:
     name = op.name.removesuffix("_loss")
-    effect = "1 whatever it is" if op.name == "cosine_similarity" else "0, and so is its gradient"
     steps = [
         Step(each.origin.site, f"`{excerpt(each)}` is computed from `{excerpt(value)}`")
         for each in op.operands[:2]
@@ -152,6 +189,16 @@ def _finding(op: Op, value: Value) -> Finding:
     ]
     return RULE.finding(
         op.site,
-        f"{name} compares `{excerpt(value)}` with itself, which is always {effect}; one of the two operands is not the one meant",
+        f"{name} compares `{excerpt(value)}` with itself{_effect(op)}; one of the two operands is not the one meant",
         evidence=with_calls(op, steps),
+    )
+
+
+def _effect(op: Op) -> str:
+    if op.name in _TARGETED:
+        return ", and not with a target" if op.name in _TARGETED[:2] else ", so its gradients cancel"
+    return (
+        ", which is always 1 whatever it is"
+        if op.name == "cosine_similarity"
+        else ", which is always 0, and so is its gradient"
     )
