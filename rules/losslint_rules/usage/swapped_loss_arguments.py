@@ -5,8 +5,9 @@ cut off at -100, and its gradient with respect to p has the wrong size and no mi
 `F.cross_entropy(labels, logits)` and `F.nll_loss` raise, or, with one-hot labels, minimise something without a lower
 bound. For `mse_loss` the order does not matter.
 
-Only arguments whose kind is proven are reported: a comparison, one_hot, argmax or integers first, and the output of an
-activation or a layer second.
+Reported where the kind of both is proven: a comparison, one_hot, argmax or integers first, and the output of an activation or a
+layer second; and where inputs of the loss are passed on as they are, the one first that is named as a target or label, and
+the one second that is named as logits or a prediction and comes first in the signature of the loss.
 
 ## Bad
 
@@ -40,6 +41,7 @@ from collections.abc import Iterator
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, with_calls
 from losslint.semantics.graph import Graph, Op
+from losslint.semantics.loss_names import words
 from losslint.semantics.values import DType, Gradient, Site, Value
 from losslint_rules.usage.arguments import argument, argument_node, made_here, unsafe, written
 from losslint_rules.usage.meanings import meaning_of, through_views
@@ -52,7 +54,13 @@ RULE = Rule(code="LL718", name="swapped-loss-arguments", severity=Severity.WARNI
 def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report labels as the input and a prediction as the target."""
     first, second = argument(op, "input"), argument(op, "target")
-    if first is None or second is None or not graph.matters(op.value) or not _are_labels(first):
+    if first is None or second is None or not graph.matters(op.value):
+        return
+    named = _named(op, graph, first, second)
+    if named is not None:
+        yield _finding_by_name(op, *named)
+        return
+    if not _are_labels(first):
         return
     meant = meaning_of(second)
     if meant is None or second.gradient is not Gradient.CARRIES:
@@ -65,6 +73,38 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         f"{name} takes the prediction first, and `{shown}` holds labels while `{other}` holds {meant.meaning.value}: "
         "change them over",
         evidence=with_calls(op, steps),
+        rewrite=_swapped(op),
+    )
+
+
+def _named(op: Op, graph: Graph, first: Value, second: Value) -> tuple[str, str] | None:
+    """The names of two inputs of the loss of which the first is a target and the second, before it in the loss's own
+    signature, a prediction."""
+    labels, prediction = through_views(first), through_views(second)
+    order = [each.key for each in graph.parameters]
+    if labels.key not in order or prediction.key not in order or order.index(labels.key) < order.index(prediction.key):
+        return None
+    name, other = labels.origin.label, prediction.origin.label
+    parts, others = set(words(name)), set(words(other))
+    if parts & _PREDICTIONS or not others & _PREDICTIONS or others & _TARGETS:
+        return None
+    are_no_labels = op.name.startswith("binary") and {"logit", "logits"} & others and not parts & _OUTPUTS
+    if not parts & _TARGETS and not are_no_labels:
+        return None
+    return (name, other) if second.gradient is not Gradient.CUT else None
+
+
+_TARGETS = frozenset("target targets label labels gt truth onehot".split())
+_OUTPUTS = frozenset("output outputs out score scores student recon reconstruction prob probs".split())
+_PREDICTIONS = frozenset("logit logits pred preds prediction predictions predicted".split())
+
+
+def _finding_by_name(op: Op, name: str, other: str) -> Finding:
+    function = "cross_entropy" if op.name == "cross_entropy_loss" else op.name
+    return RULE.finding(
+        op.site,
+        f"{function} takes the prediction first, and is given `{name}` first and `{other}` as the target: change them over",
+        evidence=with_calls(op, ()),
         rewrite=_swapped(op),
     )
 
