@@ -83,6 +83,7 @@ _PREDICTION = frozenset(
         "ypred",
     ]
 )
+_MADE = frozenset(["logit", "logits", "pred", "preds", "prediction", "predictions"])
 _MASK = frozenset(["mask", "masks", "valid", "padding", "pad"])
 _SELECTS = _MASK | frozenset("matched foreground fg keep kept selected visible observed positives".split())
 _WEIGHT = frozenset(["weight", "weights", "alpha", "gamma", "beta", "lambda", "coef", "coefficient"])
@@ -96,6 +97,8 @@ def role_by_name(name: str) -> Role:
     joined = "".join(parts)
     if len(parts) > 1 and parts[0] in _COUNTS:
         return Role.UNKNOWN  # num_label_tokens says how many there are
+    if parts and parts[-1] in _MADE:
+        return Role.PREDICTION  # mask_logits are what the network says of a mask
     for role, vocabulary in (
         (Role.MASK, _MASK),
         (Role.WEIGHT, _WEIGHT),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.graph import Graph, Op, ancestors, members
 from losslint.semantics.terms import returned_values
 from losslint.semantics.values import Gradient, Kind, Role, Value
 
@@ -77,7 +77,7 @@ def _scaled(value: Value) -> Value | None:
 
 def _is_setting(value: Value) -> bool:
     """A number, a member or a setting: nothing that is computed from the inputs."""
-    if value.gradient is not Gradient.NEUTRAL:
+    if value.gradient is not Gradient.NEUTRAL or (value.has_constant and value.constant == 0):
         return False
     return value.kind in (Kind.NUMBER, Kind.BOOL) or value.role in (Role.CONFIG, Role.WEIGHT)
 
@@ -106,4 +106,15 @@ def _is_made_good(term: Value, others: list[Value]) -> bool:
     within = {each.key for each in ancestors([source])}
     if any(each.key in within for each in others if each.origin.operands or each.is_tensor):
         return True
-    return any(each.key == source.key for each in ancestors(others))
+    return any(each.key == source.key for each in carriers(others))
+
+
+def carriers(values: list[Value]) -> Iterator[Value]:
+    """The values that a gradient flows through into some others: not what they only take a dtype or a count from."""
+    pending, seen = list(values), set[int]()
+    while pending:
+        current = pending.pop()
+        if current.key not in seen and current.gradient is Gradient.CARRIES:
+            seen.add(current.key)
+            yield current
+            pending.extend(members(current))

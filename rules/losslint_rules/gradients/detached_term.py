@@ -37,11 +37,11 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
-from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import DeadTerm, dead_terms
 from losslint.semantics.values import Gradient, Kind, Value
-from losslint_rules.gradients.detached_summands import CUTS, detached_summands, is_of_a_prediction
+from losslint_rules.gradients.detached_summands import CUTS, carriers, detached_summands, is_of_a_prediction
 
 RULE = Rule(code="LL120", name="detached-term", severity=Severity.WARNING, confirmed_by=("terms",))
 
@@ -70,12 +70,7 @@ def _is_balanced(dead: DeadTerm, cuts: list[Value]) -> bool:
     if dead.term.origin.name in CUTS:
         return True
     sources = {operand.key for cut in cuts for operand in cut.origin.operands}
-    return any(
-        value.key in sources
-        for sibling in dead.siblings
-        if sibling.gradient is Gradient.CARRIES
-        for value in ancestors([sibling])
-    )
+    return any(value.key in sources for value in carriers(list(dead.siblings)))
 
 
 def _finding(term: Value, cut: Value, returned: Op) -> Finding:

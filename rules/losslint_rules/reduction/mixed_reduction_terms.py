@@ -1,8 +1,7 @@
 """terms summed with different reductions
 
-A mean over all elements and a sum over all elements do not scale alike: the sum grows with batch and image
-size, the mean does not. Added without a weight, the sum drowns the mean, and changing the batch size changes
-the balance.
+A mean over all elements and a sum over all elements do not scale alike: the sum grows with batch and image size, the mean
+does not. Added without a weight, the sum drowns the mean, and changing the batch size changes the balance.
 
 ## Bad
 
@@ -26,8 +25,8 @@ def vae_loss(recon, x, mu, logvar):
     return (F.mse_loss(recon, x, reduction="sum") + kl) / x.size(0)
 ```
 
-With a weight on either term the balance may be meant, and the finding is info. No fix is offered: which
-reduction is right is a choice of scale. A run confirms it by evaluating the terms at two batch sizes.
+With a weight on either term the balance may be meant, and the finding is info; `alpha` and `1 - alpha` balance no scale. No
+fix is offered: which reduction is right is a choice of scale. A run confirms it by evaluating the terms at two batch sizes.
 """
 
 from __future__ import annotations
@@ -36,9 +35,11 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
-from losslint.semantics.graph import Graph, Op
+from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.values import Kind, Reduced, Value
+from losslint.semantics.values import Kind, Reduced, Role, Value
+from losslint_rules.reduction.loss_operators import reduces_all
+from losslint_rules.shapes.batches import batch_source
 
 RULE = Rule(code="LL303", name="mixed-reduction-terms", severity=Severity.WARNING, confirmed_by=("terms", "scale"))
 
@@ -48,11 +49,11 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report a sum over all elements added to a mean over all elements."""
     if len(op.operands) != 2 or not graph.matters(op.value):
         return
-    by_kind = {value.reduction.kind: value for value in op.operands if value.reduction.over == "all"}
+    by_kind = {kind: value for value in op.operands if (kind := _over_the_batch(value)) is not None}
     if by_kind.keys() != {Reduced.MEAN, Reduced.SUM}:
         return
     mean, total = by_kind[Reduced.MEAN], by_kind[Reduced.SUM]
-    weighted = has_weight(mean) or has_weight(total)
+    weighted = (has_weight(mean) or has_weight(total)) and not _share_one_weight(mean, total)
     steps = [
         Step(value.origin.site, f"`{excerpt(value)}` is a {how} over all elements")
         for value, how in ((mean, "mean"), (total, "sum"))
@@ -65,6 +66,41 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         severity=Severity.INFO if weighted else RULE.severity,
         evidence=with_calls(op, steps),
     )
+
+
+def _over_the_batch(value: Value) -> Reduced | None:
+    """Whether a term is a sum over the elements of all samples, which grows with them, or a mean, which does not."""
+    if value.reduction.over == "all":
+        return value.reduction.kind
+    if value.reduction.over == "batch":
+        is_batchmean = any(each.origin.name == "kl_div" for each in ancestors([value]))
+        if is_batchmean or value.reduction.kind is Reduced.MEAN:
+            return Reduced.MEAN
+    source = value
+    while source.origin.name in ("neg", "mul") and source.origin.operands:
+        rest = [
+            each for each in source.origin.operands if each.kind is not Kind.NUMBER and each.role is not Role.CONFIG
+        ]
+        if len(rest) != 1:
+            return None
+        source = rest[0]
+    if source.origin.name not in ("mean", "sum") or not reduces_all(source):
+        return None
+    elements = source.origin.operands[0]
+    if elements.rank == 0 or batch_source(elements) is None:
+        return None
+    return Reduced.SUM if source.origin.name == "sum" else Reduced.MEAN
+
+
+def _share_one_weight(left: Value, right: Value) -> bool:
+    """`alpha * x + (1 - alpha) * y`: a weight that can balance no difference of scale."""
+    for one, other in ((left, right), (right, left)):
+        for weight in one.origin.operands if one.origin.name == "mul" else ():
+            for rest in other.origin.operands if other.origin.name == "mul" else ():
+                complement = rest.origin.operands if rest.origin.name == "sub" else ()
+                if len(complement) == 2 and complement[0].constant == 1 and complement[1].key == weight.key:
+                    return True
+    return False
 
 
 _FORMULA = frozenset({0.5, 1.0, 2.0})

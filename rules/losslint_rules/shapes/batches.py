@@ -14,7 +14,7 @@ _SAME = frozenset(
 )
 _PAIRS = frozenset("add sub mul div eq ne lt le gt ge maximum minimum bmm".split())
 _REDUCED = frozenset(
-    "sum mean amax amin max min logsumexp std var norm argmax argmin any all cosine_similarity".split()
+    "sum mean amax amin max min logsumexp std var norm linalg_vector_norm argmax argmin any all cosine_similarity".split()
 )
 
 
