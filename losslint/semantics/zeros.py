@@ -309,6 +309,20 @@ def _of_quotient(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | N
     return next(iter(arguments.values())).zero
 
 
+def _of_exponential(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
+    """exp of log-probabilities is what a softmax or sigmoid gives."""
+    value = next(iter(arguments.values()))
+    while value.origin.name in _SELECTS and value.origin.operands:
+        value = value.origin.operands[0]
+    if value.origin.name not in ("log_softmax", "log_sigmoid"):
+        return None
+    reason, collective = MADE["softmax" if value.origin.name == "log_softmax" else "sigmoid"]
+    return ZeroWitness(made, reason, Certainty.PROVEN, collective)
+
+
+_SELECTS = frozenset("gather take_along_dim getitem select view reshape squeeze unsqueeze flatten float".split())
+
+
 def _of_joined(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
     sequence = next(iter(arguments.values()))
     members = sequence.elements if isinstance(sequence.elements, tuple) else ()
@@ -338,6 +352,7 @@ _BY_NAME: dict[str, Callable[[Mapping[str, Value], Value], ZeroWitness | None]] 
     "where": _of_choice,
     "masked_fill": _of_choice,
     "div": _of_quotient,
+    "exp": _of_exponential,
     "cat": _of_joined,
     "stack": _of_joined,
 }

@@ -104,7 +104,7 @@ def _exponentials(value: Value) -> Iterator[Value]:
 
 
 _LINEAR = frozenset(
-    "add sub getitem gather select view reshape squeeze unsqueeze transpose t permute flatten float neg diagonal".split()
+    "add sub getitem gather select view reshape squeeze unsqueeze transpose t permute flatten float neg diagonal detach".split()
 )
 
 
@@ -119,7 +119,11 @@ def _unbounded(exponent: Value) -> Severity | None:
         current = pending.pop()
         seen += 1
         name, operands = current.origin.name, current.origin.operands
-        if current.interval.high <= OVERFLOWS or current.gradient is not Gradient.CARRIES:
+        if current.interval.high <= OVERFLOWS:
+            continue
+        if name == "parameter" and current.gradient is not Gradient.CARRIES:
+            if {"logit", "logits"} & set(words(current.origin.label)):
+                return Severity.WARNING  # those of a teacher
             continue
         if name == "sub" and _is_peak(operands[1]):
             continue
