@@ -27,6 +27,7 @@ _CASTS = {
 _FLOATS = (DType.HALF, DType.FLOAT, DType.DOUBLE)
 _COUNTS = (DType.BOOL, DType.INT)
 _TOTALS = frozenset({"sum", "nansum", "prod", "cumsum", "cumprod", "trace"})
+_PRODUCTS = frozenset({"matmul", "mm", "bmm", "mv", "dot", "outer"})
 _FLOATS_ONLY = frozenset({"mean", "nanmean", "std", "var", "norm", "linalg_vector_norm", "quantile"})
 _FLOAT_FACTORIES = frozenset({"zeros", "ones", "empty", "rand", "randn", "linspace", "eye"})
 # Pointwise operators that give integers for integers; the others give floats.
@@ -61,6 +62,9 @@ def result_dtype(operator: Operator, arguments: Mapping[str, Value], operands: I
         return DType.UNKNOWN  # torch raises
     if name in _TOTALS and known is DType.BOOL:
         return DType.INT
+    if name in _PRODUCTS:
+        factors = {each.dtype for each in operands}
+        return known if len(factors) == 1 else DType.UNKNOWN  # torch raises for two that are known
     if operator.shape is Shape.POINTWISE:
         return _pointwise(name, arguments, operands)
     if operator.shape is Shape.JOIN and first is not None and isinstance(first.elements, tuple):

@@ -1,7 +1,7 @@
 """a mean, norm or softmax of an integer or bool tensor
 
 torch takes these operators of floating point numbers only: `(a == b).mean()`, `labels.std()` and `counts.softmax(0)` raise. A
-`.float()` is missing.
+`.float()` is missing. A matrix product takes two operands of one dtype: `F.one_hot(labels) @ features` raises too.
 
 Only tensors that are proven to hold integers or bools are reported: comparisons, `.long()`, indices of argmax, counts.
 Silent are `mean(dtype=torch.float32)` and arrays of numpy, which have the same methods.
@@ -42,6 +42,7 @@ from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.operators import operators
 from losslint.semantics.spelling import excerpt, parenthesised
 from losslint.semantics.values import DType, Kind, Value
+from losslint_rules.devices.integer_facts import is_floating
 
 RULE = Rule(code="LL505", name="mean-of-integers", severity=Severity.ERROR)
 
@@ -79,6 +80,28 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         evidence=with_calls(op, [Step(site, f"this makes {_NAMES[value.dtype]}")] if site is not None else []),
         rewrite=_rewrite(op),
     )
+
+
+@RULE.on_op("matmul", "mm", "bmm", "mv", "dot")
+def in_product(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report a matrix product of integers and floating point numbers."""
+    if len(op.operands) < 2 or _asks_for_dtype(op):
+        return
+    for value, other in (op.operands[:2], op.operands[1::-1]):
+        if (
+            not value.is_tensor
+            or value.dtype not in _NAMES
+            or not is_floating(other)
+            or _may_be_array(value, op, graph)
+        ):
+            continue
+        site = value.origin.site
+        yield RULE.finding(
+            op.site,
+            f"`{excerpt(value)}` holds {_NAMES[value.dtype]} and `{excerpt(other)}` floating point numbers, and a matrix product "
+            "takes two operands of one dtype: torch raises; convert it with .float() first",
+            evidence=with_calls(op, [Step(site, f"this makes {_NAMES[value.dtype]}")] if site is not None else []),
+        )
 
 
 def _spelled(op: Op) -> str:

@@ -1,9 +1,11 @@
-"""minus on a bool tensor
+"""minus on a bool tensor, or ~ on integers
 
 `1 - mask`, `x - mask` and `-mask` raise for a bool tensor: torch has no subtraction and no negation of bools.
-(`+` and `*` are there, and `~mask` inverts.)
+(`+` and `*` are there, and `~mask` inverts.) The other way round, `~` of integers turns bits: `~mask.long()` holds -1 and -2
+instead of 1 and 0, and `~mask.byte()` 255 and 254, without an error.
 
-Only tensors that are proven to be bool are reported: comparisons, logical operators, `.bool()`.
+Only tensors that are proven to be bool are reported: comparisons, logical operators, `.bool()`; and for `~` those that are
+proven to hold integers and are multiplied, added, summed or used as a mask afterwards.
 
 ## Bad
 
@@ -61,6 +63,25 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         evidence=with_calls(op, made_here(mask, "is a bool tensor")),
         rewrite=_rewrite(op, mask),
     )
+
+
+@RULE.on_op("bitwise_not")
+def of_integers(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report the bits of integers turned where a mask was to be inverted."""
+    value = op.operands[0] if op.operands else None
+    if value is None or not value.is_tensor or value.dtype is not DType.INT:
+        return
+    if any(use.name in _TURNS_BITS for use in graph.uses(op.value)) or not graph.matters(op.value):
+        return
+    yield RULE.finding(
+        op.site,
+        f"`{excerpt(value)}` holds integers, and `~` turns their bits: 0 becomes -1 and 1 becomes -2; invert the bool mask, or "
+        "write 1 -",
+        evidence=with_calls(op, made_here(value, "holds integers")),
+    )
+
+
+_TURNS_BITS = frozenset("bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift".split())
 
 
 def _rewrite(op: Op, mask: Value) -> Rewrite | None:
