@@ -56,6 +56,7 @@ PASS_RANGE = frozenset(
     ]
 )
 _BOUNDED_SUMS = frozenset({"sum", "nansum", "cumsum", "trace", "prod", "cumprod"})
+_SUMS = _BOUNDED_SUMS - {"prod", "cumprod"}
 _NUMBERS = frozenset({"item", "numel", "size_dim", "dim", "len"})
 
 
@@ -214,6 +215,8 @@ def _interval(operator: Operator, arguments: Mapping[str, Value]) -> Interval:
         return first.interval if operator.name != "bool" else Interval(0.0, 1.0)
     if operator.name in _BOUNDED_SUMS and first.interval.low >= 0:
         return Interval(0.0, float("inf"))
+    if operator.name in _SUMS and first.interval.high <= 0:
+        return Interval(-float("inf"), 0.0)
     return EVERYTHING
 
 
