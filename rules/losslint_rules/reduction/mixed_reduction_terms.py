@@ -25,8 +25,9 @@ def vae_loss(recon, x, mu, logvar):
     return (F.mse_loss(recon, x, reduction="sum") + kl) / x.size(0)
 ```
 
-With a weight on either term the balance may be meant, and the finding is info; `alpha` and `1 - alpha` balance no scale. No
-fix is offered: which reduction is right is a choice of scale. A run confirms it by evaluating the terms at two batch sizes.
+A weight that scales the sum down to a tenth of the mean or further, or one that is not known, may be meant to balance them, and
+the finding is info; a weight of 1, or one of 4 on the sum, balances nothing, and neither do `alpha` and `1 - alpha`. No fix is
+offered: which reduction is right is a choice of scale. A run confirms it by evaluating the terms at two batch sizes.
 """
 
 from __future__ import annotations
@@ -49,11 +50,13 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report a sum over all elements added to a mean over all elements."""
     if len(op.operands) != 2 or not graph.matters(op.value):
         return
-    by_kind = {kind: value for value in op.operands if (kind := _over_the_batch(value)) is not None}
+    by_kind = {kind: value for value in map(_started_with, op.operands) if (kind := _over_the_batch(value)) is not None}
     if by_kind.keys() != {Reduced.MEAN, Reduced.SUM}:
         return
     mean, total = by_kind[Reduced.MEAN], by_kind[Reduced.SUM]
-    weighted = (has_weight(mean) or has_weight(total)) and not _share_one_weight(mean, total)
+    if _factor(total) == 0 or _factor(mean) == 0:
+        return  # a zero that keeps the graph
+    weighted = _is_balanced(mean, total)
     steps = [
         Step(value.origin.site, f"`{excerpt(value)}` is a {how} over all elements")
         for value, how in ((mean, "mean"), (total, "sum"))
@@ -66,6 +69,12 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         severity=Severity.INFO if weighted else RULE.severity,
         evidence=with_calls(op, steps),
     )
+
+
+def _started_with(value: Value) -> Value:
+    """What a total that grows in a loop starts with."""
+    is_loop = value.origin.name == "phi" and value.origin.label == "loop head"
+    return value.origin.operands[0] if is_loop else value
 
 
 def _over_the_batch(value: Value) -> Reduced | None:
@@ -103,18 +112,33 @@ def _share_one_weight(left: Value, right: Value) -> bool:
     return False
 
 
-_FORMULA = frozenset({0.5, 1.0, 2.0})
+_SMALL = 0.1
+"""A weight of the sum, relative to that of the mean, that may be there to make up for its size."""
 
 
-def has_weight(value: Value) -> bool:
-    """Whether a number that is no part of a formula scales a term: a setting, or a literal other than 1/2, 1 and 2."""
-    if value.origin.name not in ("mul", "div"):
-        return value.origin.name == "neg" and has_weight(value.origin.operands[0])
-    for operand in value.origin.operands:
+def _is_balanced(mean: Value, total: Value) -> bool:
+    """Whether weights may make up for the size of the sum: it is scaled down by what is known, or by what is not."""
+    if _share_one_weight(mean, total):
+        return False
+    above, below = _factor(total), _factor(mean)
+    return above is None or below is None or abs(above) <= _SMALL * abs(below)
+
+
+def _factor(value: Value) -> float | None:
+    """The numbers that scale a term, multiplied, settings at their defaults; None where one of them is not known."""
+    name, operands = value.origin.name, value.origin.operands
+    if name == "neg" and operands:
+        return _factor(operands[0])
+    if name not in ("mul", "div") or len(operands) != 2:
+        return 1.0
+    found = 1.0
+    for position, operand in enumerate(operands):
         if operand.kind is Kind.NUMBER or operand.role.value in ("config", "weight"):
-            literal = operand.has_constant and not operand.is_default and isinstance(operand.constant, (int, float))
-            if not literal or abs(float(operand.constant)) not in _FORMULA:  # type: ignore[arg-type]
-                return True
-        elif has_weight(operand):
-            return True
-    return False
+            number = operand.constant if operand.has_constant else None
+            inside = float(number) if isinstance(number, (int, float)) else None
+        else:
+            inside = _factor(operand)
+        if inside is None or (inside == 0 and name == "div"):
+            return None
+        found = found / inside if name == "div" and position else found * inside
+    return found
