@@ -4,7 +4,7 @@ Dice, IoU and Tversky are ratios of sums of probabilities. Of logits the sums ca
 overlap, the loss leaves [0, 1], and a divisor near 0 blows it up. It trains on noise and may still seem to fall.
 
 Reported where an input is named as logits and nothing brings it into [0, 1] before it is multiplied with the target, summed,
-and divided by a sum of both.
+and divided by a sum of both, or of the hits and the weighed misses. Silent where an option decides about the sigmoid.
 
 ## Bad
 
@@ -30,6 +30,7 @@ A run confirms it by a loss outside [0, 1].
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
@@ -38,33 +39,41 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.loss_names import words
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
-from losslint_rules.reduction.overlaps import overlap_of
+from losslint_rules.reduction.overlaps import overlap_of, tversky_of
 
-RULE = Rule(code="LL345", name="overlap-of-logits", severity=Severity.WARNING, preview=True)
+RULE = Rule(code="LL345", name="overlap-of-logits", severity=Severity.WARNING)
 
 _VIEWS = frozenset(
     "view reshape flatten float double to contiguous squeeze unsqueeze type_as permute transpose getitem select".split()
 )
 
 
-@RULE.on_op("div")
-def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
-    """Report an overlap of what is named as logits and may be negative."""
-    found = overlap_of(op.value)
-    if found is None or not graph.matters(op.value):
-        return
-    product = found.intersection.origin.operands[0]
-    for side in product.origin.operands:
-        raw = _bare(side)
-        named = raw.origin.name == "parameter" and {"logit", "logits"} & set(words(raw.origin.label))
-        if named and raw.interval.low < 0:
-            site = side.origin.site
-            yield RULE.finding(
-                op.site,
-                f"`{excerpt(raw)}` are logits here, and the ratio of their sums is no overlap: take the sigmoid or softmax first",
-                evidence=with_calls(op, [Step(site, "multiplied with the target as they are")] if site else []),
-            )
-            return
+@RULE.on_graph
+def in_source(graph: Graph) -> Iterator[Finding]:
+    """Report overlaps of what is named as logits and may be negative, on every path."""
+    by_node: defaultdict[int, list[tuple[Op, Value | None]]] = defaultdict(list)
+    for op in graph.named("div"):
+        found = overlap_of(op.value) or tversky_of(op.value)
+        if found is not None and graph.matters(op.value):
+            sides = found.intersection.origin.operands[0].origin.operands
+            by_node[id(op.site.node)].append((op, next((each for each in sides if _is_raw(_bare(each))), None)))
+    for pairs in by_node.values():
+        op, side = pairs[0]
+        if side is None or any(other is None for _, other in pairs):
+            continue  # an option decides whether the sigmoid is taken
+        site = side.origin.site
+        yield RULE.finding(
+            op.site,
+            f"`{excerpt(_bare(side))}` are logits here, and the ratio of their sums is no overlap: take the sigmoid or softmax "
+            "first",
+            evidence=with_calls(op, [Step(site, "multiplied with the target as they are")] if site else []),
+        )
+
+
+def _is_raw(value: Value) -> bool:
+    """Whether a value is a parameter named as logits, that may be negative."""
+    named = value.origin.name == "parameter" and {"logit", "logits"} & set(words(value.origin.label))
+    return bool(named) and value.interval.low < 0
 
 
 def _bare(value: Value) -> Value:

@@ -42,6 +42,53 @@ def overlap_of(value: Value) -> Overlap | None:
     return Overlap(value, shared, above, below)
 
 
+def tversky_of(value: Value) -> Overlap | None:
+    """The ratio of hits to hits and weighed misses that a value is, or None: `hit / (hit + a * wrong + b * missed)`."""
+    if value.origin.name != "div" or len(value.origin.operands) != 2:
+        return None
+    shared, above = _without_smoothing(_without_scale(value.origin.operands[0]))
+    pair = _intersected(shared)
+    if pair is None:
+        return None
+    total, below = _without_smoothing(value.origin.operands[1])
+    parts = list(_weighed(total))
+    others = [each for each in parts if each.key != shared.key]
+    if len(others) == len(parts) or not any(_is_miss(each, pair) for each in others):
+        return None
+    return Overlap(value, shared, above, below)
+
+
+def _weighed(value: Value) -> Iterator[Value]:
+    """The summands of a sum, without the settings that weigh them."""
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        operands = current.origin.operands
+        rest = [each for each in operands if each.kind is not Kind.NUMBER and each.role is not Role.CONFIG]
+        if current.origin.name == "add" or (current.origin.name == "mul" and len(rest) == 1):
+            pending.extend(rest)
+        else:
+            yield current
+
+
+def _is_miss(value: Value, pair: tuple[Value, Value]) -> bool:
+    """`(p * (1 - t)).sum()` or `((1 - p) * t).sum()`."""
+    if value.origin.name not in _REDUCES or not value.origin.operands:
+        return False
+    product = value.origin.operands[0]
+    if product.origin.name != "mul" or len(product.origin.operands) != 2:
+        return False
+    return any(
+        _bare(one).key == p.key and other.origin.name in ("sub", "rsub") and _is_part(t, other)
+        for one, other in (product.origin.operands, product.origin.operands[::-1])
+        for p, t in (pair, pair[::-1])
+    )
+
+
+def _is_part(value: Value, difference: Value) -> bool:
+    return any(_bare(each).key == value.key for each in difference.origin.operands)
+
+
 def _without_scale(value: Value) -> Value:
     """x of `2 * x` and `x * 2.0`."""
     operands = value.origin.operands
