@@ -4,8 +4,11 @@
 0. The loss is the cross entropy divided by the number of classes: its gradient is 1000 times smaller for 1000 classes, and
 a weight that balances it with other terms is wrong for the next data set.
 
-Reported where a one-hot encoding is multiplied with log-probabilities and the mean goes over all elements. Silent where
-the sum over the classes comes first, and where the result is multiplied by a size.
+So it is with the cross entropy of two distributions, with an entropy, and with the mean of `F.kl_div`, of which torch warns.
+
+Reported where a one-hot encoding, a softmax or a target is multiplied with log-probabilities and the mean goes over all
+elements. Silent where the sum over the classes comes first, where the log-probabilities were picked by labels, where the
+result is multiplied by a size, and for the two terms of a binary cross entropy.
 
 ## Bad
 
@@ -40,36 +43,81 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.values import Value
+from losslint.semantics.values import Role, Value
 from losslint_rules.excluding_masks import bare_mask
 from losslint_rules.reduction.class_counts import is_scaled_back
 from losslint_rules.reduction.focal_weights import product_factors
 from losslint_rules.reduction.log_probabilities import is_log_probability
 from losslint_rules.reduction.loss_operators import reduces_all
 
-RULE = Rule(code="LL324", name="averaged-over-classes", severity=Severity.WARNING, preview=True)
+RULE = Rule(code="LL324", name="averaged-over-classes", severity=Severity.WARNING)
+
+_PLACED = frozenset(
+    "neg float to double contiguous clone detach clamp clamp_min permute movedim transpose view reshape".split()
+)
 
 
 @RULE.on_op("mean")
 def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
-    """Report a mean over all elements of one-hot log-probabilities."""
+    """Report a mean over all elements of log-probabilities that a distribution over the classes weighs."""
     if not reduces_all(op.value) or not graph.matters(op.value):
         return
     factors = list(product_factors(op.operands[0]))
     one_hot = next((each for each in factors if _is_one_hot(each)), None)
-    if one_hot is None or not any(is_log_probability(each) for each in factors) or is_scaled_back(graph, op.value):
+    weight = one_hot if one_hot is not None else _distribution(factors)
+    if weight is None or not any(is_log_probability(each) for each in factors) or is_scaled_back(graph, op.value):
         return
-    site = bare_mask(one_hot).origin.site
+    site = bare_mask(weight).origin.site
+    if one_hot is not None:
+        why, step = (
+            f"although `{excerpt(one_hot)}` is 0 for all but one of them",
+            "one class of these is 1, the others 0",
+        )
+    else:
+        why, step = f"over which `{excerpt(weight)}` sums to 1", "a distribution over the classes"
     yield RULE.finding(
         op.site,
-        f"the mean divides by the number of classes too, although `{excerpt(one_hot)}` is 0 for all but one of them: sum over "
-        "the classes first",
-        evidence=with_calls(op, [Step(site, "one class of these is 1, the others 0")] if site is not None else []),
+        f"the mean divides by the number of classes too, {why}: sum over the classes first",
+        evidence=with_calls(op, [Step(site, step)] if site is not None else []),
     )
 
 
 def _is_one_hot(value: Value) -> bool:
     return _made(value).origin.name == "one_hot"
+
+
+def _distribution(factors: list[Value]) -> Value | None:
+    """What weighs the log-probabilities of all classes: a softmax, its exponential spelling, or a target."""
+    logs = [each for each in factors if _logits(each) is not None]
+    for weight in factors if len(logs) == 1 else ():
+        if weight is logs[0]:
+            continue
+        placed = _placed(weight)
+        if placed.origin.name == "softmax" or (
+            placed.origin.name == "exp" and _placed(placed.origin.operands[0]).origin.name == "log_softmax"
+        ):
+            return weight
+        if placed.origin.name == "parameter" and placed.role is Role.TARGET:
+            return weight
+    return None
+
+
+def _logits(value: Value) -> Value | None:
+    """What a log_softmax, or a log of a softmax, is taken of, with all classes still there."""
+    current = _placed(value)
+    if current.origin.name == "log":
+        inside = current.origin.operands[0]
+        while inside.origin.name in ("add", "clamp", "clamp_min") and inside.origin.operands:
+            inside = inside.origin.operands[0]
+        return inside if inside.origin.name == "softmax" else None
+    return current if current.origin.name == "log_softmax" else None
+
+
+def _placed(value: Value) -> Value:
+    current = value
+    while current.origin.name in _PLACED and current.origin.operands:
+        current = current.origin.operands[0]
+    return current
 
 
 def _made(value: Value) -> Value:
