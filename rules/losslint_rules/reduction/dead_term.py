@@ -4,7 +4,8 @@ A loss is assigned to a name that nothing reads: it costs time and trains nothin
 another name stands in its place there.
 
 Reported for what torch's losses return, for means and sums that carry a gradient, and for computed values whose name
-says loss. Any use counts, in a log, an f-string, a nested function or a `del`.
+says loss; and for masks and weights that are computed from an input and then multiplied with nothing. Any use counts, in
+a log, an f-string, a nested function or a `del`.
 
 ## Bad
 
@@ -41,14 +42,17 @@ import libcst as cst
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule
-from losslint.semantics.graph import RETURN, Graph
+from losslint.semantics.graph import RETURN, Graph, ancestors
 from losslint.semantics.liveness import liveness
-from losslint.semantics.loss_names import is_loss_value
+from losslint.semantics.loss_names import is_loss_value, words
 from losslint.semantics.names import Function
 from losslint.semantics.values import Gradient, Kind, Reduced, Site, Value
 from losslint_rules.reduction.loss_operators import is_loss_operator
 
 RULE = Rule(code="LL316", name="dead-term", severity=Severity.WARNING)
+
+_WEIGHING = frozenset({"weight", "weights", "mask", "masks"})
+_PARTS = frozenset({"split", "chunk", "unbind", "topk", "sort", "max", "min", "size"})
 
 
 @RULE.on_graph
@@ -66,6 +70,11 @@ def in_source(graph: Graph) -> Iterator[Finding]:
                 yield RULE.finding(
                     Site(graph.unit, binding.value),
                     f"the term `{name}` is computed and never used: add it to the loss, or leave it out",
+                )
+            elif _weighs(name, values.get(id(binding.value))):
+                yield RULE.finding(
+                    Site(graph.unit, binding.value),
+                    f"`{name}` is computed and never used, so every element counts alike: multiply the loss by it, or leave it out",
                 )
 
 
@@ -97,3 +106,10 @@ def _is_term(graph: Graph, name: str, node: cst.BaseExpression, values: dict[int
         return False
     reduced = value.rank == 0 and value.reduction.kind in (Reduced.MEAN, Reduced.SUM)
     return is_loss_operator(value) or reduced or is_loss_value(name)
+
+
+def _weighs(name: str, value: Value | None) -> bool:
+    """Whether a value, computed from an input, is named as what weighs or masks elements."""
+    if value is None or value.kind is not Kind.TENSOR or value.rank == 0 or value.origin.name in _PARTS:
+        return False
+    return bool(_WEIGHING & set(words(name))) and any(each.origin.name == "parameter" for each in ancestors([value]))

@@ -3,7 +3,8 @@
 `x.clamp(min=0)` makes a new tensor and leaves `x` as it is. As a statement of its own it does nothing: the name with the
 underscore (`x.clamp_`) changes the tensor itself, or the result has to be bound to a name.
 
-Reported where the receiver is proven to be a tensor: `model.to(device)`, for instance, does move a module.
+Reported where the receiver is proven to be a tensor: `model.to(device)`, for instance, does move a module. And for a sum or a
+product of tensors that stands alone: `weight * loss` where `total += weight * loss` was meant.
 
 ## Bad
 
@@ -44,6 +45,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.names import dotted
 from losslint.semantics.operators import Shape, operators
 from losslint.semantics.syntax_walk import children
+from losslint.semantics.values import Gradient
 from losslint_rules.usage.definitions import functions
 from losslint_rules.usage.tensor_proof import is_pure, is_tensor_for_certain
 
@@ -61,11 +63,11 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             yield from _finding(op, graph)
 
 
-def _statements(node: cst.CSTNode) -> Iterator[cst.Call]:
-    """The calls that are statements; those behind a `try` may be made to see whether they raise."""
+def _statements(node: cst.CSTNode) -> Iterator[cst.Call | cst.BinaryOperation]:
+    """The calls and sums that are statements; those behind a `try` may be made to see whether they raise."""
     match node:
-        case cst.Expr(value=cst.Call() as call):
-            yield call
+        case cst.Expr(value=cst.Call() | cst.BinaryOperation() as alone):
+            yield alone
         case cst.Try() | cst.TryStar():
             return
         case cst.BaseExpression():
@@ -78,6 +80,14 @@ def _statements(node: cst.CSTNode) -> Iterator[cst.Call]:
 def _finding(op: Op, graph: Graph) -> Iterator[Finding]:
     call = op.site.node
     row = operators().get(op.name)
+    if isinstance(call, cst.BinaryOperation):
+        if op.value.is_tensor and op.value.gradient is Gradient.CARRIES:
+            yield RULE.finding(
+                op.site,
+                f"`{_short(graph.unit.code(call))}` is computed and nothing keeps it; add it to the loss, or bind it to a name",
+                evidence=with_calls(op, ()),
+            )
+        return
     assert isinstance(call, cst.Call)
     if row is None or row.random or row.shape is Shape.FACTORY or op.name in _SYNCHRONISES:
         return
