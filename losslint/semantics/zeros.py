@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from losslint.semantics.guards import COMPARISONS, chain, closure
 from losslint.semantics.intervals import contains_zero
+from losslint.semantics.length_masks import holds_in_each_row, is_not_padding, marks_positions, says_padding
 from losslint.semantics.loss_names import words
 from losslint.semantics.nonempty import holds_somewhere, is_drawn_to_match
 from losslint.semantics.operators import Interval
@@ -127,20 +128,9 @@ def _collected(name: str, first: Value, made: Value) -> ZeroWitness | None:
         return None  # a network's output is never 0 as a whole
     if name in {"mean", "nanmean"} and first.dtype is not DType.BOOL and zero.certainty is not Certainty.PROVEN:
         return None
-    if name == "sum" and made.rank == 0 and _counts_positions(zero.source):
+    if name == "sum" and made.rank == 0 and marks_positions(zero.source):
         return replace(zero, certainty=Certainty.POSSIBLE)  # no sequence of a batch would have a length
     return zero
-
-
-def _counts_positions(source: Value) -> bool:
-    """Whether a mask compares positions with lengths: `torch.arange(n) < lengths[:, None]`."""
-    return source.origin.name in COMPARISONS and any(_is_arange(each) for each in source.origin.operands)
-
-
-def _is_arange(value: Value) -> bool:
-    while value.origin.name in ("view", "reshape", "unsqueeze", "getitem", "expand", "to", "repeat", "float", "long"):
-        value = value.origin.operands[0]
-    return value.origin.name == "arange"
 
 
 def _is_made_of_prediction(source: Value) -> bool:
@@ -164,7 +154,8 @@ def comparison_witness(name: str, operands: list[Value], made: Value) -> ZeroWit
         return None  # x == x.max() and x - x.min() == 0 always hold somewhere
     if not any(_depends_on_input(value) for value in operands):
         return None  # a fixed pattern, `~torch.eye(n)`, is what its author saw
-    return ZeroWitness(made, "the mask selects nothing when no element passes the test", Certainty.PROVEN)
+    certainty = Certainty.POSSIBLE if holds_in_each_row(made) or is_not_padding(name, operands) else Certainty.PROVEN
+    return ZeroWitness(made, "the mask selects nothing when no element passes the test", certainty)
 
 
 def _is_at_extreme(value: Value, other: Value) -> bool:
@@ -306,7 +297,12 @@ def _of_choice(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | Non
 
 
 def _of_quotient(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
-    return next(iter(arguments.values())).zero
+    dividend, divisor = _two(arguments)
+    if dividend.zero is None or (
+        divisor.zero is not None and _share_a_source(dividend.zero.source, divisor.zero.source)
+    ):
+        return None  # what makes the dividend 0 makes the quotient NaN
+    return dividend.zero
 
 
 def _of_exponential(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
@@ -374,7 +370,8 @@ def parameter_witness(name: str, value: Value, probability: bool) -> ZeroWitness
             collective=False,
         )
     if value.role is Role.MASK:
-        return ZeroWitness(value, f"`{name}` is named as a mask and may select nothing", Certainty.LIKELY)
+        certainty = Certainty.POSSIBLE if says_padding(name) else Certainty.LIKELY
+        return ZeroWitness(value, f"`{name}` is named as a mask and may select nothing", certainty)
     if value.kind is Kind.TENSOR:
         return ZeroWitness(value, f"nothing here says that `{name}` cannot be 0", Certainty.POSSIBLE, collective=False)
     return None

@@ -4,8 +4,9 @@ A mask that selects nothing, a batch without positives, two equal vectors: the d
 or NaN. One such batch is enough to ruin a run, and it comes late, when nobody looks.
 
 A finding names where the zero comes from. Counts of masks and comparisons, norms, sums of ReLU outputs are
-warnings; a tensor parameter nothing is known of is info. Python numbers from the configuration and sizes of
-tensors are not reported.
+warnings; a tensor parameter nothing is known of is info, and so is a mask that tells sequences from their padding, by its name or
+because it compares positions with lengths: a sequence has an element. Python numbers from the configuration and sizes of tensors
+are not reported.
 
 ## Bad
 
@@ -43,9 +44,10 @@ from losslint.measurements import Measurements
 from losslint.rule import Finding, Precondition, Rule, RunFinding, Step, with_calls, zero_path
 from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.guards import chain, closure
+from losslint.semantics.length_masks import marks_positions
 from losslint.semantics.selections import deciding_index, index_of, matched_pair, picks_by_name, selected_by
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.values import Certainty, DType, Gradient, Reduced, Role, Value
+from losslint.semantics.values import Certainty, DType, Gradient, Kind, Reduced, Role, Value
 from losslint_rules.numerics.asked_afterwards import is_asked_afterwards
 from losslint_rules.numerics.choices import is_left_out
 from losslint_rules.numerics.domains import Edge
@@ -67,7 +69,6 @@ _SEVERITY = {
     Certainty.POSSIBLE: Severity.INFO,
 }
 
-
 _IN_RUN = frozenset({"div", "reciprocal", "true_divide", "mean"})
 
 
@@ -88,12 +89,18 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         return  # misplaced-eps reports it
     if zero.certainty >= Certainty.LIKELY and is_asked_afterwards(graph, op):
         return
+    in_python = op.value.kind is Kind.NUMBER and not any(each.is_tensor for each in op.operands)
     yield RULE.finding(
         op.site,
-        f"`{excerpt(divisor)}` can be exactly 0, and the division then gives inf or NaN: {zero.reason}",
-        severity=_SEVERITY[zero.certainty],
+        f"`{excerpt(divisor)}` can be exactly 0, and the division then {_raises_or_gives(in_python)}: {zero.reason}",
+        severity=Severity.INFO if in_python else _SEVERITY[zero.certainty],
         evidence=with_calls(op, zero_path(divisor)),
     )
+
+
+def _raises_or_gives(in_python: bool) -> str:
+    """What a division by 0 does; numbers of Python are a score, or a count that fails loudly."""
+    return "raises ZeroDivisionError" if in_python else "gives inf or NaN"
 
 
 @RULE.on_op("div")
@@ -137,6 +144,7 @@ def mean_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     mask = deciding_index(selection) or selection
     if mask.dtype is DType.BOOL and mask.zero is None:
         return
+    certainty = Certainty.LIKELY if mask.zero is None else mask.zero.certainty
     asked = [each for each in ancestors([mask]) if each.key in closure(mask)]
     chosen_by_prediction = mask.gradient is Gradient.CARRIES and not picks_by_name(mask)
     if op.is_guarded([selection, *asked]) or chosen_by_prediction or is_asked_afterwards(graph, op):
@@ -145,6 +153,7 @@ def mean_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     yield RULE.finding(
         op.site,
         f"the mean of what `{excerpt(mask)}` selects is 0 / 0, NaN, when it selects nothing",
+        severity=Severity.INFO if marks_positions(mask) else _SEVERITY[certainty],
         evidence=with_calls(
             op, [Step(site, f"how many elements are left depends on `{excerpt(mask)}`")] if site else []
         ),

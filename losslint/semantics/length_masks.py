@@ -1,0 +1,85 @@
+"""Masks that mark positions: `torch.arange(n) < lengths[:, None]`, and what their names say of arguments.
+
+A sequence has an element, so such a mask selects something in each row, and in a whole batch all the more. Nothing in the code
+proves it, so a zero of it stays possible, and is no more than that.
+"""
+
+from __future__ import annotations
+
+from losslint.semantics.loss_names import words
+from losslint.semantics.values import Value
+
+_ORDERS = frozenset({"lt", "le", "gt", "ge"})
+_COMBINES = frozenset(
+    {"logical_not", "bitwise_not", "logical_and", "bitwise_and", "logical_or", "bitwise_or", "mul", "phi"}
+)
+_KEEPS = frozenset(
+    (
+        "view reshape unsqueeze squeeze getitem expand expand_as to repeat float long int type type_as bool cuda cpu "
+        "contiguous transpose permute new_tensor detach clone flatten broadcast_to"
+    ).split()
+)
+_PADDED = frozenset(
+    (
+        "pad padding padded nonpad src tgt attn attention seq seqs sequence token tokens text mel frame frames time length "
+        "lengths len lens phoneme duration durations x y z"
+    ).split()
+)
+
+
+def marks_positions(value: Value) -> bool:
+    """Whether a mask is made of comparisons of positions with lengths alone."""
+    return _is_made_of_lengths(value, shortened=True)
+
+
+def holds_in_each_row(value: Value) -> bool:
+    """Whether a mask compares positions with the lengths of sequences as they are, not with `lengths - 1`."""
+    return _is_made_of_lengths(value, shortened=False)
+
+
+def says_padding(name: str) -> bool:
+    """Whether a mask's name says that it tells a sequence from its padding: `src_mask`, `attention_mask`, `x_mask`."""
+    return bool(_PADDED & set(words(name)))
+
+
+def is_not_padding(name: str, operands: list[Value]) -> bool:
+    """Whether a mask holds what is no padding, by what it is compared with: `tokens != self.pad_id`."""
+    return name == "ne" and any({"pad", "padding"} & set(words(each.origin.label)) for each in operands[1:])
+
+
+def _is_made_of_lengths(mask: Value, shortened: bool) -> bool:
+    pending, seen = [mask], 0
+    while pending:
+        current = pending.pop()
+        name, operands = current.origin.name, current.origin.operands
+        seen += 1
+        if seen > 20 or not operands:
+            return False
+        if name in _COMBINES or name in _KEEPS:
+            pending.extend(operands if name in _COMBINES else operands[:1])
+        elif name in _ORDERS and len(operands) == 2:
+            positions = [_is_positions(each) for each in operands]
+            if positions.count(True) != 1:
+                return False
+            if not shortened and _is_shortened(operands[positions.index(False)]):
+                return False
+        else:
+            return False
+    return True
+
+
+def _is_positions(value: Value) -> bool:
+    while value.origin.name in _KEEPS and value.origin.operands:
+        value = value.origin.operands[0]
+    return value.origin.name == "arange"
+
+
+def _is_shortened(lengths: Value) -> bool:
+    pending, seen = [lengths], 0
+    while pending and seen < 40:
+        current = pending.pop()
+        seen += 1
+        if current.origin.name == "sub":
+            return True
+        pending.extend(current.origin.operands)
+    return False
