@@ -149,7 +149,10 @@ class Graph:
     @cached_property
     def calls_backward(self) -> bool:
         """Whether the loss uses its gradient itself: what it returns afterwards is for the log."""
-        return self.function is not None and ".backward(" in self.unit.code(self.function)
+        if self.function is None:
+            return False
+        code = self.unit.code(self.function)
+        return ".backward(" in code or ("autograd.grad(" in code and ".grad = " in code)
 
     @cached_property
     def results(self) -> tuple[Value, ...]:

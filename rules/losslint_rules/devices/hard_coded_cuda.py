@@ -68,7 +68,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             yield _finding(op.site, op)
         elif asks or _asks_for_either(op.value):
             followed = followed_by_current_gpu(op)
-            if followed is not None and meets_input(graph, op.value):
+            if followed is not None and meets_input(graph, op.value) and not _is_there_already(op, followed):
                 yield _follows(op, followed)
     if graph.instance is not None:
         for name, attribute in graph.instance.attributes.items():
@@ -145,6 +145,19 @@ def _is_read(name: str, attribute: Value, graph: Graph) -> bool:
     modules = [op.origin.module for op in graph.ops if op.origin.module is not None]
     used = (*ancestors(taken), *modules)
     return any(value.key == attribute.key or value.origin.label == f"self.{name}()" for value in used)
+
+
+def _is_there_already(op: Op, followed: str) -> bool:
+    """Whether what is moved is computed from the tensor that is asked, by more than its sizes."""
+    pending, seen = list(op.operands[:1]) if op.name in ("cuda", "to") else [], 0
+    while pending and seen < 40:
+        value = pending.pop()
+        seen += 1
+        if value.origin.name == "parameter" and value.origin.label == followed:
+            return True
+        if value.is_tensor or value.kind is Kind.UNKNOWN:
+            pending.extend(each for each in value.origin.operands if each.kind is not Kind.NUMBER)
+    return False
 
 
 def _follows(op: Op, followed: str) -> Finding:

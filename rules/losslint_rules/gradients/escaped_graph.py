@@ -75,12 +75,13 @@ def _is_escape(culprit: Value) -> bool:
 def _finding(dead: DeadTerm, culprit: Value) -> Finding:
     assert culprit.origin.site is not None
     source = next((each for each in inputs(culprit) if each.gradient is Gradient.CARRIES), culprit)
-    lost = "the returned loss" if dead.whole else f"the term `{excerpt(dead.term)}`"
+    whole = dead.whole or _is_alternative(dead)
+    lost = "the returned loss" if whole else f"the term `{excerpt(dead.term)}`"
     name = _ESCAPES.get(culprit.origin.name, culprit.origin.label)
     return RULE.finding(
         culprit.origin.site,
         f"{name} takes `{excerpt(source)}` out of the graph, and {lost} reaches it only so: no gradient flows",
-        severity=Severity.INFO if dead.whole else Severity.WARNING,
+        severity=Severity.INFO if whole else Severity.WARNING,
         evidence=[
             Step(
                 culprit.origin.site,
@@ -89,3 +90,9 @@ def _finding(dead: DeadTerm, culprit: Value) -> Finding:
             Step(dead.returned.site, "returned here"),
         ],
     )
+
+
+def _is_alternative(dead: DeadTerm) -> bool:
+    """Whether the carrying terms are what escaped: of `x if isinstance(x, float) else x.item()` only one is returned."""
+    escaped = {each.key for culprit in dead.culprits for each in inputs(culprit)}
+    return all(each.key in escaped for each in dead.siblings if each.gradient is Gradient.CARRIES)

@@ -40,7 +40,7 @@ from losslint.rule import Finding, Precondition, Rule, RunFinding, Step, Symptom
 from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import DeadTerm, dead_terms, returned_values
-from losslint.semantics.values import Gradient, Value
+from losslint.semantics.values import Gradient, Kind, Value
 
 RULE = Rule(
     code="LL102",
@@ -82,8 +82,15 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     if not dead or any(_carries(op) for op in graph.returns):
         return
     for term in dead:
+        if term.term.kind is Kind.NUMBER or _takes_numbers(term.term):
+            continue  # escaped-graph says so
         if term.culprits and all(_is_detach(culprit) and _of_inputs(culprit) for culprit in term.culprits):
             yield _finding(term)
+
+
+def _takes_numbers(term: Value) -> bool:
+    """Whether a detached value becomes a number at last: `loss.detach().item()` is for who asks what the loss is worth."""
+    return term.origin.name in ("item", "tolist", "numpy", "float")
 
 
 def _carries(op: Op) -> bool:

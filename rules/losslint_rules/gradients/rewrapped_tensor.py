@@ -97,8 +97,14 @@ def _rewrapped(culprit: Value) -> Finding:
         culprit.origin.site,
         f"{name} copies the value of {names or 'the loss'} and leaves its graph behind: no gradient flows; "
         "use the tensor itself, or torch.stack for several",
+        severity=Severity.INFO if carrying and all(map(_may_be_a_number, carrying)) else Severity.ERROR,
         evidence=steps,
     )
+
+
+def _may_be_a_number(value: Value) -> bool:
+    """Whether a value comes from a call that nothing is known of: `svi.step(batch)` gives a float."""
+    return value.origin.name in ("unknown", "method") and not value.is_tensor
 
 
 def _is_made_a_leaf(term: Value) -> bool:

@@ -44,7 +44,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt, parenthesised, respell
 from losslint.semantics.values import DType, Gradient, Value
 from losslint_rules.numerics.default_paths import excludes_default
-from losslint_rules.numerics.squares import added_squares, squared, vanishes
+from losslint_rules.numerics.squares import added_squares, is_learned, squared, vanishes
 from losslint_rules.runs import NonFinite, findings
 
 RULE = Rule(
@@ -87,6 +87,8 @@ def _findings(op: Op, graph: Graph) -> Iterator[Finding]:
         return
     base = squared(total.origin.operands[0])
     if base is None or base.gradient is not Gradient.CARRIES or base.dtype is DType.INT or op.is_guarded([total]):
+        return
+    if is_learned(base):
         return
     steps = [Step(total.origin.site, "this sum of squares is 0 for an all-zero row")] if total.origin.site else []
     yield RULE.finding(

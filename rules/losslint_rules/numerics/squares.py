@@ -59,6 +59,13 @@ def vanishes(value: Value) -> bool:
     return False
 
 
+def is_learned(value: Value) -> bool:
+    """Whether a value is a view of what a module keeps: no training step leaves a whole row of a weight exactly 0."""
+    while value.origin.name in _VIEWS and value.origin.operands:
+        value = value.origin.operands[0]
+    return value.origin.name in ("attribute", "parameter_tensor")
+
+
 def _is_data(value: Value) -> bool:
     """Whether a parameter of the loss is a tensor of data, and not a small number a caller gives."""
     if value.dtype is DType.INT or says_epsilon(value.origin.label):
@@ -76,6 +83,9 @@ _KEEPS_ZERO = frozenset(
         "squeeze unsqueeze expand contiguous clone to float double real imag conv1d conv2d avg_pool2d interpolate pad "
         "sum mean tril triu diagonal square pow sign unfold matmul mm bmm"
     ).split()
+)
+_VIEWS = frozenset(
+    "view reshape flatten permute transpose t squeeze unsqueeze contiguous clone to float double".split()
 )
 _LINEAR = frozenset(
     (

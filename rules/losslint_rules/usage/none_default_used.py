@@ -49,7 +49,7 @@ from losslint_rules.usage.definitions import functions
 from losslint_rules.usage.stored_settings import stored
 from losslint_rules.usage.torch_bases import reads_nothing
 
-RULE = Rule(code="LL725", name="none-default-used", severity=Severity.WARNING)
+RULE = Rule(code="LL725", name="none-default-used", severity=Severity.WARNING, preview=True)
 
 _RAISES = {
     "arithmetic": "None takes part in no arithmetic",

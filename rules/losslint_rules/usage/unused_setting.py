@@ -127,6 +127,8 @@ def _without_effect(graph: Graph, owner: str, constructor: Function, parameter: 
     fate = liveness(constructor).fate_of_parameter(label)
     kept = stored(constructor, label)
     if not fate.read and not fate.rebound:
+        if f"self.{label} =" not in graph.unit.code(constructor) and is_read(graph, owner, label):
+            return  # stored by what takes all arguments: `store_attr()`, `save_hyperparameters()`
         message = f"`{label}` has no effect: the constructor of `{owner}` does nothing with it; use it, or take it out"
     elif (
         kept.only
