@@ -71,7 +71,10 @@ class Library:
             definition = self._project.resolve(unit.path, name)
             found = self._unit(definition.path) if definition is not None else None
             self._resolved[key] = None if found is None or definition is None else (found, definition.qualname)
-        return self._resolved[key]
+        known = self._resolved[key]
+        if known is not None:
+            self._units.move_to_end(known[0].path.absolute())
+        return known
 
     def _unit(self, path: Path) -> Unit | None:
         """The unit of a file; None where it cannot be read or parsed, which its own lint reports."""

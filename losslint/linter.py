@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, takewhile
 from pathlib import Path
 
 from losslint.diagnostic import Diagnostic, Edit, Evidence, Fix, Place, fingerprint
 from losslint.fixes import demote_commented
+from losslint.garbage import collection_paused
 from losslint.judged_by_callers import JudgedByCallers
 from losslint.library import Library
 from losslint.rule import Finding, Rule, Step
@@ -37,23 +36,11 @@ def lint_source(source: Source, losses: Sequence[Loss], rules: Sequence[Rule], l
 
     A file libcst cannot read gives one LL9 diagnostic instead. `library` keeps parsed files between calls.
     """
-    with _collection_paused():
+    with collection_paused():
         linted = _lint(source, losses, rules, library)
         library.trim()
         forget()
         return linted
-
-
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """Without searches for garbage: a file makes hundreds of thousands of nodes and values that live until it is done."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _lint(source: Source, losses: Sequence[Loss], rules: Sequence[Rule], library: Library) -> Linted:

@@ -13,6 +13,7 @@ import pathspec
 
 from losslint import registry
 from losslint.diagnostic import Applicability, Diagnostic
+from losslint.garbage import collection_paused
 from losslint.semantics.losses import Loss, find_losses, might_hold_loss
 from losslint.semantics.project import Project
 from losslint.settings import Settings
@@ -129,7 +130,8 @@ def check_bytes(data: bytes, filename: str, request: Request, workspace: Workspa
     if isinstance(source, Diagnostic):
         return _own(source, Source(filename, ""), request)
     try:
-        return _check_source(source, request, workspace)
+        with collection_paused():
+            return _check_source(source, request, workspace)
     except Exception as error:
         if os.environ.get("LOSSLINT_DEBUG"):
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import bisect
 import io
+import re
 import stat
 import tokenize
 import warnings
@@ -33,6 +34,9 @@ MAX_DEPTH = 200
 MAX_TERMS = 1_000
 # A statement at the top of a file is parsed in one piece, which takes libcst 400 bytes a character.
 MAX_STATEMENT = 250_000
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_BRACKETS = re.compile(r"[()\[\]{}]")
+_LEAF = 4  # a name of one letter is a statement, an expression, a name and how it is used
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,7 @@ class Source:
     @cached_property
     def _lines(self) -> list[int]:
         """The byte offsets at which lines start; a line ends with LF, CRLF or CR."""
-        starts = [0]
-        data = self.utf8
-        for position, byte in enumerate(data):
-            if byte == 10 or (byte == 13 and data[position + 1 : position + 2] != b"\n"):
-                starts.append(position + 1)
-        return starts
+        return [0, *(ended.end() for ended in _LINE_END.finditer(self.utf8))]
 
     def location(self, offset: int) -> Location:
         """The row and column, in code points, of a byte offset."""
@@ -175,7 +174,7 @@ def _offset(source: Source, error: SyntaxError) -> int:
 
 def too_complex(source: Source, tree: ast.Module) -> Diagnostic | None:
     """An LL905 for what libcst would choke on: deep nesting, of brackets too, and very long sums."""
-    depth = max(_bracket_depth(source.text), _tree_depth(tree))
+    depth = max(_bracket_depth(source.text), _tree_depth(source, tree))
     if depth <= MAX_DEPTH:
         longest = longest_statement(source.text, tree)
         if longest <= MAX_STATEMENT:
@@ -199,22 +198,31 @@ def _bracket_depth(text: str) -> int:
     if text.count("(") + text.count("[") + text.count("{") <= MAX_DEPTH:
         return 0
     deepest = depth = 0
-    for character in text:
+    for character in _BRACKETS.findall(text):
         if character in "([{":
             depth += 1
             deepest = max(deepest, depth)
-        elif character in ")]}" and depth:
+        elif depth:
             depth -= 1
     return deepest
 
 
-def _tree_depth(tree: ast.Module) -> int:
-    """The depth of the syntax tree; a left-leaning sum of n terms is n deep and counted at a fifth of that."""
+def _tree_depth(source: Source, tree: ast.Module) -> int:
+    """The depth of the syntax tree, as far as it may matter; a left-leaning sum of n terms counts as n / 5.
+
+    Each step down takes a character at least, so that what is short enough need not be walked.
+    """
+    lines = source._lines
     deepest = 0
     pending: list[tuple[ast.AST, float]] = [(tree, 0.0)]
     while pending:
         node, depth = pending.pop()
         deepest = max(deepest, int(depth))
+        if isinstance(node, (ast.stmt, ast.expr)):
+            start = lines[node.lineno - 1] + node.col_offset
+            end = lines[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or MAX_STATEMENT)
+            if depth + end - start + _LEAF < MAX_DEPTH:
+                continue
         step = MAX_DEPTH / MAX_TERMS if isinstance(node, ast.BinOp) else 1.0
         pending.extend((child, depth + step) for child in ast.iter_child_nodes(node))
     return deepest

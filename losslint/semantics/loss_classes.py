@@ -44,19 +44,26 @@ class ClassReader:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._evidence: dict[int, tuple[str, ...]] = {}
+        self._evidence: dict[ast.ClassDef, tuple[str, ...]] = {}
+        self._lineages: dict[ast.ClassDef, tuple[Definition | str, ...]] = {}
 
     def evidence(self, path: Path, cls: ast.ClassDef) -> tuple[str, ...]:
         """Why a class is a loss by its name and ancestors; nothing if it is none."""
-        known = self._evidence.get(id(cls))
+        known = self._evidence.get(cls)
         if known is None:
             # Classes that lead back to themselves are no losses on the way there.
-            self._evidence[id(cls)] = ()
-            known = self._evidence[id(cls)] = tuple(self._reasons(path, cls))
+            self._evidence[cls] = ()
+            known = self._evidence[cls] = tuple(self._reasons(path, cls))
+        return known
+
+    def _lineage(self, path: Path, cls: ast.ClassDef) -> tuple[Definition | str, ...]:
+        known = self._lineages.get(cls)
+        if known is None:
+            known = self._lineages[cls] = self._project.lineage(path, cls)
         return known
 
     def _reasons(self, path: Path, cls: ast.ClassDef) -> Iterator[str]:
-        lineage = self._project.lineage(path, cls)
+        lineage = self._lineage(path, cls)
         if self.is_no_loss(path, cls) or names_an_accuracy(cls.name):
             return
         named = names_a_loss(cls.name)
@@ -88,17 +95,17 @@ class ClassReader:
 
     def is_no_loss(self, path: Path, cls: ast.ClassDef) -> bool:
         """Whether a class is something that never is a loss: an enum, a record, an optimizer, a test."""
-        names = (each if isinstance(each, str) else each.qualname for each in self._project.lineage(path, cls))
+        names = (each if isinstance(each, str) else each.qualname for each in self._lineage(path, cls))
         return any(_NO_LOSSES.search(name) for name in names)
 
     def is_module(self, path: Path, cls: ast.ClassDef) -> bool:
         """Whether a class descends from nn.Module."""
-        return any(isinstance(each, str) and _MODULE.search(each) for each in self._project.lineage(path, cls))
+        return any(isinstance(each, str) and _MODULE.search(each) for each in self._lineage(path, cls))
 
     def _methods(self, path: Path, cls: Defined) -> dict[str, tuple[Path, Function]]:
         """The methods of a class and of its ancestors in the project, the nearest of each name."""
         assert isinstance(cls, ast.ClassDef)
-        lineage = self._project.lineage(path, cls)
+        lineage = self._lineage(path, cls)
         classes = [(path, cls), *((each.path, each.node) for each in lineage if isinstance(each, Definition))]
         found: dict[str, tuple[Path, Function]] = {}
         for where, each in classes:
@@ -117,7 +124,7 @@ class ClassReader:
 
     def works(self, path: Path, cls: ast.ClassDef) -> bool:
         """Whether calling the class does something: a forward or loss method that is no stub, or one from outside."""
-        if any(isinstance(each, str) and _is_foreign_loss(each) for each in self._project.lineage(path, cls)):
+        if any(isinstance(each, str) and _is_foreign_loss(each) for each in self._lineage(path, cls)):
             return True
         methods = self._methods(path, cls)
         if any(self._does_something(where, method) for where, method in methods.values()):
@@ -205,7 +212,7 @@ class ClassReader:
     def _hooks(self, path: Path, cls: ast.ClassDef) -> set[str]:
         """The methods that the ancestors in the project call on `self`."""
         called: set[str] = set()
-        for ancestor in self._project.lineage(path, cls):
+        for ancestor in self._lineage(path, cls):
             if isinstance(ancestor, Definition) and isinstance(ancestor.node, ast.ClassDef):
                 for method in defined_in(ancestor.node.body):
                     if isinstance(method, Function) and method.name != "__init__":

@@ -45,56 +45,67 @@ class Project:
         self._lines = 0
         self._bindings: dict[str, Bindings] = {}
         self._folders: dict[Path, tuple[Path, ...]] = {}
-        self._modules: dict[tuple[str, int, Path], Path | None] = {}
+        self._modules: dict[tuple[str, int, Path, bool], Path | None] = {}
         self._is_file: dict[Path, bool] = {}
+        self._keys: dict[Path, str] = {}
+        self._located: dict[tuple[Path, str], Definition | str | None] = {}
 
     def remember(self, path: Path, tree: ast.Module) -> None:
         """Take a tree that was parsed already, so that the file is not parsed again."""
-        key = os.path.abspath(path)
-        self._bindings.pop(key, None)
-        self._keep(key, tree)
+        self._keep(self._key(path), tree)
+
+    def _key(self, path: Path) -> str:
+        """The absolute path of a file, which is worked out once for each."""
+        known = self._keys.get(path)
+        if known is None:
+            known = self._keys[path] = os.path.abspath(path)
+        return known
 
     def tree(self, path: Path) -> ast.Module | None:
         """The parsed file, None where it cannot be read or parsed."""
-        key = os.path.abspath(path)
-        if key in self._trees:
-            self._trees.move_to_end(key)
-            return self._trees[key]
-        tree = _parse(path)
-        self._keep(key, tree)
-        return tree
+        key = self._key(path)
+        if key not in self._trees:
+            self._keep(key, _parse(path))
+        self._trees.move_to_end(key)
+        return self._trees[key]
 
     def _keep(self, key: str, tree: ast.Module | None) -> None:
         """Keep a tree, and of the others those asked for last, as far as they are short enough together."""
-        if key in self._trees:
-            self._lines -= _length(self._trees.pop(key))
+        self._drop(key)
         self._trees[key] = tree
         self._lines += _length(tree)
         while self._lines > MAX_LINES and len(self._trees) > 2:
-            dropped, old = self._trees.popitem(last=False)
-            self._lines -= _length(old)
-            self._bindings.pop(dropped, None)
+            self._drop(next(iter(self._trees)))
+
+    def _drop(self, key: str) -> None:
+        if key in self._trees:
+            self._lines -= _length(self._trees.pop(key))
+            self._bindings.pop(key, None)
+            self._located.clear()
 
     def bindings(self, path: Path) -> Bindings:
         """What the names of a file are bound to; nothing where it cannot be read."""
-        key = os.path.abspath(path)
+        key = self._key(path)
         known = self._bindings.get(key)
         if known is None:
             tree = self.tree(path)
             known = self._bindings[key] = read_bindings(tree) if tree is not None else Bindings()
+        else:
+            self._trees.move_to_end(key)
         return known
 
     def module_file(self, dotted: str, importer: Path, level: int = 0) -> Path | None:
         """The file of an imported module where it is one of the project's, None for all others."""
-        folder = _absolute(importer).parent
-        for _ in range(level - 1):
-            folder = folder.parent
-        key = (dotted, min(level, 1), folder)
+        key = (dotted, level, importer.parent, importer.is_absolute())
         if key not in self._modules:
+            folder = _absolute(importer).parent
+            for _ in range(level - 1):
+                folder = folder.parent
             parts = dotted.split(".") if dotted else []
             folders = (folder,) if level else self._own_folders(folder, parts)
-            self._modules[key] = next((found for each in folders if (found := self._file(each, parts))), None)
-        return _like(importer, self._modules[key])
+            found = next((found for each in folders if (found := self._file(each, parts))), None)
+            self._modules[key] = _like(importer, found)
+        return self._modules[key]
 
     def _own_folders(self, folder: Path, parts: list[str]) -> tuple[Path, ...]:
         """Where an import may lead to within the project: of what is installed beside a package only itself is its own."""
@@ -167,7 +178,11 @@ class Project:
 
     def locate(self, path: Path, name: str) -> Definition | str:
         """The definition of a name in the project, or its full dotted name outside (`nn.Module`: torch.nn.Module)."""
-        return self._locate(path, name, MAX_HOPS) or name
+        asked = (path, name)
+        if asked not in self._located:
+            found = self._locate(path, name, MAX_HOPS)
+            self._located[asked] = found  # not before: what is looked through may drop trees, and all of this with them
+        return self._located[asked] or name
 
     def _locate(self, path: Path, name: str, hops: int) -> Definition | str | None:
         if hops <= 0:
@@ -191,7 +206,7 @@ class Project:
     def _imported(self, path: Path, origin: Import, rest: str, hops: int) -> Definition | str | None:
         wanted = _join(origin.name, rest)
         file = self.module_file(origin.module, path, origin.level)
-        if file is not None and wanted and _absolute(file) != _absolute(path):
+        if file is not None and wanted and self._key(file) != self._key(path):
             found = self._locate(file, wanted, hops)
             if found is not None:
                 return found
@@ -216,7 +231,7 @@ class Project:
     def lineage(self, path: Path, cls: ast.ClassDef) -> tuple[Definition | str, ...]:
         """All ancestors, nearest first: a definition for the project's classes, a dotted name for the others."""
         found: list[Definition | str] = []
-        seen = {(os.path.abspath(path), cls.lineno)}
+        seen = {(self._key(path), cls.lineno)}
         pending = deque((path, cls, base) for base in _bases(cls))
         while pending and len(found) < MAX_ANCESTORS:
             where, child, base = pending.popleft()
@@ -224,7 +239,7 @@ class Project:
             if isinstance(ancestor, str):
                 found.append(ancestor)
             elif isinstance(ancestor.node, ast.ClassDef):
-                key = (os.path.abspath(ancestor.path), ancestor.node.lineno)
+                key = (self._key(ancestor.path), ancestor.node.lineno)
                 if key not in seen:
                     seen.add(key)
                     found.append(ancestor)
