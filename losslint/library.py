@@ -8,11 +8,13 @@ from pathlib import Path
 
 from losslint.diagnostic import Diagnostic
 from losslint.positions import Positions
-from losslint.semantics.names import Unit, parse_unit
+from losslint.semantics.names import Unit, parse_unit, unit_in_pieces
+from losslint.semantics.pieces import divide
 from losslint.semantics.project import Project
 from losslint.source import Source, parse_ast, parse_cst, read_source, too_complex
 
 MAX_CHARACTERS = 400_000
+UNPARSED = 50  # how many characters of plain text take the memory of one that is parsed
 
 
 class Library:
@@ -48,11 +50,10 @@ class Library:
 
         Only between two lints: within one a file has to stay the same unit.
         """
-        length = sum(len(source.text) for source in self._sources.values())
+        length = sum(_length(unit) for unit in self._units.values())
         while length > MAX_CHARACTERS and self._units:
-            key = next(iter(self._units))
-            source = self._sources.get(key)
-            length -= len(source.text) if source is not None else 0
+            key, unit = next(iter(self._units.items()))
+            length -= _length(unit)
             self._forget(key)
 
     def _forget(self, key: Path) -> None:
@@ -91,11 +92,21 @@ class Library:
         tree = parse_ast(source)
         if isinstance(tree, Diagnostic) or too_complex(source, tree) is not None:
             return None
+        division = divide(path, source.text, tree)
+        if division is not None:
+            self._sources[path.absolute()] = source
+            return unit_in_pieces(path, str(path), source.text, division)
         module = parse_cst(source)
         if isinstance(module, Diagnostic):
             return None
         self._sources[path.absolute()] = source
         return parse_unit(path, str(path), module, source.text)
+
+    def leave_out(self, path: Path) -> None:
+        """Take a file for one that cannot be parsed, now that libcst has failed on a piece of it."""
+        key = path.absolute()
+        self._forget(key)
+        self._units[key] = None
 
     def texts_beside(self, unit: Unit) -> Mapping[Path, str] | None:
         """The texts of the project's other files by their paths; None where they are too many or too long to be read."""
@@ -123,3 +134,8 @@ class Library:
         if key not in self._positions:
             self._positions[key] = Positions(unit)
         return self._positions[key]
+
+
+def _length(unit: Unit | None) -> int:
+    """The number of characters of a file that are parsed, and a small part of those that are not."""
+    return 0 if unit is None else sum(len(piece.text) for piece in unit.parsed) + len(unit.text) // UNPARSED

@@ -19,6 +19,7 @@ from losslint.semantics.interpreter import analyse
 from losslint.semantics.kept import forget
 from losslint.semantics.losses import Loss
 from losslint.semantics.names import Unit
+from losslint.semantics.pieces import Unparsable
 from losslint.semantics.values import Site
 from losslint.source import Source
 
@@ -37,10 +38,20 @@ def lint_source(source: Source, losses: Sequence[Loss], rules: Sequence[Rule], l
     A file libcst cannot read gives one LL9 diagnostic instead. `library` keeps parsed files between calls.
     """
     with collection_paused():
-        linted = _lint(source, losses, rules, library)
+        linted = _lint_in_pieces(source, losses, rules, library)
         library.trim()
         forget()
         return linted
+
+
+def _lint_in_pieces(source: Source, losses: Sequence[Loss], rules: Sequence[Rule], library: Library) -> Linted:
+    """The lint of a file; once more without the files that turn out to be none that libcst can parse."""
+    try:
+        return _lint(source, losses, rules, library)
+    except Unparsable as error:
+        library.leave_out(error.path)
+        forget()
+        return _lint_in_pieces(source, losses, rules, library)
 
 
 def _lint(source: Source, losses: Sequence[Loss], rules: Sequence[Rule], library: Library) -> Linted:

@@ -16,14 +16,22 @@ class Positions:
 
     def __init__(self, unit: Unit) -> None:
         self._unit = unit
-
-    @cached_property
-    def _spans(self) -> dict[cst.CSTNode, tuple[int, int]]:
-        return byte_spans(self._unit.module)
+        self._spans: dict[cst.CSTNode, tuple[int, int]] = {}
+        self._resolved: set[int] = set()
 
     def span(self, node: cst.CSTNode) -> Span:
         """The bytes of a node, without the white space and comments around it."""
+        if node not in self._spans:
+            self._resolve()
         return Span(*self._spans.get(node, (0, 0)))
+
+    def _resolve(self) -> None:
+        """Take up the pieces of the file that have been parsed since."""
+        for piece in self._unit.parsed:
+            if piece.start not in self._resolved:
+                self._resolved.add(piece.start)
+                before = len(self._unit.text[: piece.start].encode("utf-8", "surrogatepass"))
+                self._spans.update(byte_spans(piece.module, before))
 
     @cached_property
     def _functions(self) -> list[tuple[Span, str]]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import libcst as cst
 import pytest
 
+from linted import linted
 from losslint.diagnostic import Diagnostic
 from losslint.library import Library
 from losslint.long_files import parse_module
+from losslint.positions import Positions
+from losslint.semantics.names import parse_unit, unit_in_pieces
+from losslint.semantics.pieces import divide
 from losslint.semantics.project import Project
 from losslint.source import Source, parse_ast, too_complex
 
@@ -43,6 +48,40 @@ if third:
 # the end
 '''
 
+NAMES = """
+import os.path, torch.nn as nn
+from .there import here as hear, more
+from . import beside
+from all import *
+if torch: import on_one_line
+else:
+    from later import only_here
+try:
+    import fast
+except ImportError: import slow as fast
+except OSError:
+    import slow as slower
+with open("x") as f:
+    held = 1
+class Outer(Base):
+    size: int = 3
+    bare: int
+    a = b = 2
+    if size:
+        def method(self):
+            from inside import more, new
+            def inner(): import not_taken
+            class Local:
+                pass
+    class Inner: pass
+    async def wait(self): ...
+def twice(): return 1
+def twice():
+    return 2
+x, y = 1, 2
+z = 1; z = 2
+"""
+
 
 @pytest.mark.parametrize(
     "text",
@@ -62,6 +101,67 @@ def test_pieces_give_the_same_tree(text: str, monkeypatch: pytest.MonkeyPatch) -
     module = parse_module(text)
     assert module.code == text
     assert module.deep_equals(cst.parse_module(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [TEXT, TEXT.rstrip("\n"), TEXT.replace("    ", "\t"), NAMES],
+    ids=["as it is", "no newline", "tabs", "names"],
+)
+def test_a_file_in_pieces_has_the_names_and_the_tree_of_the_whole(text: str) -> None:
+    path = Path("a.py")
+    division = divide(path, text, ast.parse(text))
+    assert division is not None
+    module = cst.parse_module(text)
+    whole, pieces = parse_unit(path, "a.py", module, text), unit_in_pieces(path, "a.py", text, division)
+    assert not list(pieces.parsed)
+    assert pieces.imports == whole.imports
+    for expected, found in (
+        (whole.functions, pieces.functions),
+        (whole.classes, pieces.classes),
+        (whole.constants, pieces.constants),
+    ):
+        assert list(found) == list(expected)
+        for name in expected:
+            assert found[name].deep_equals(expected[name])
+            assert pieces.code(found[name]) == whole.code(expected[name])
+    assert pieces.module.deep_equals(module)
+
+
+def test_only_the_piece_that_is_asked_for_is_parsed_and_placed() -> None:
+    division = divide(Path("a.py"), TEXT, ast.parse(TEXT))
+    assert division is not None
+    unit = unit_in_pieces(Path("a.py"), "a.py", TEXT, division)
+    method = unit.functions["Second.method"]
+    assert [piece.text.startswith("\n\n# one between") for piece in unit.parsed] == [True]
+    span = Positions(unit).span(method)
+    assert TEXT[span.start : span.end].startswith("def method(self):")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "if x:\n  y = 1\nif x:\n    z = 1\n", "x = 1\r\n"], ids=["empty", "mixed", "CRLF"]
+)
+def test_what_would_be_read_otherwise_in_pieces_is_not_divided(text: str) -> None:
+    assert divide(Path("a.py"), text, ast.parse(text)) is None
+
+
+def test_a_file_with_a_piece_that_libcst_cannot_parse_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "helper.py").write_text("def helper(x):\n    return x.log()\n")
+    text = "import torch\nfrom helper import helper\ndef my_loss(p, y):\n    return helper(torch.relu(p)).mean()\n"
+    path = tmp_path / "loss.py"
+    path.write_text(text)
+    assert [each.code for each in linted(text, path, tmp_path)] == ["LL201"]
+    whole = cst.parse_module
+
+    def parse(text: str) -> cst.Module:
+        if "def helper" in text:
+            raise cst.ParserSyntaxError("", lines=[text], raw_line=1, raw_column=0)
+        return whole(text)
+
+    monkeypatch.setattr(cst, "parse_module", parse)
+    assert linted(text, path, tmp_path) == ()
 
 
 def test_a_class_that_is_too_long_is_left_out() -> None:

@@ -69,7 +69,7 @@ class Instance:
         order = self.lineage
         if after is not None:
             for position, base in enumerate(order):
-                if any(function is after for function in base.unit.functions.values()) and _defines(base, after):
+                if _defines(base, after):
                     order = order[position + 1 :]
                     break
         for base in order:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import libcst as cst
 
+from losslint.semantics.outlined_names import outline_names
+from losslint.semantics.pieces import INDENT, NEWLINE, Division, Piece
 from losslint.semantics.rendering import text_of
 
 Function = cst.FunctionDef
+Node = TypeVar("Node", bound=cst.CSTNode)
 
 
 def dotted(node: cst.BaseExpression) -> str | None:
@@ -27,17 +31,36 @@ def dotted(node: cst.BaseExpression) -> str | None:
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """One parsed file: its tree, and the definitions and imports at its top level."""
+    """One parsed file, in one piece or more, and the definitions and imports at its top level."""
 
     path: Path
     filename: str
-    module: cst.Module
+    pieces: Sequence[Piece]
+    text: str
     imports: Mapping[str, str] = field(default_factory=dict)
     functions: Mapping[str, Function] = field(default_factory=dict)
     classes: Mapping[str, cst.ClassDef] = field(default_factory=dict)
     constants: Mapping[str, cst.BaseExpression] = field(default_factory=dict)
-    known_text: str | None = None
+    indent: str = INDENT
+    newline: str = NEWLINE
     _codes: dict[cst.CSTNode, str] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def module(self) -> cst.Module:
+        """The whole tree; a file in pieces is parsed as a whole for it."""
+        first, *others = (piece.module for piece in self.pieces)
+        if not others:
+            return first
+        body = [statement for module in (first, *others) for statement in module.body]
+        last = others[-1]
+        return cst.Module(
+            body, first.header, last.footer, first.encoding, self.indent, self.newline, last.has_trailing_newline
+        )
+
+    @property
+    def parsed(self) -> Iterator[Piece]:
+        """The pieces that are parsed, which hold every node that there is of this file."""
+        return (piece for piece in self.pieces if piece.is_parsed)
 
     def qualified(self, node: cst.BaseExpression) -> str | None:
         """The full name behind a chain of names, imports resolved: `F.softmax` is torch.nn.functional.softmax."""
@@ -68,17 +91,12 @@ class Unit:
 
     def code(self, node: cst.CSTNode) -> str:
         """The source text of a node."""
-        if node is self.module:
+        if isinstance(node, cst.Module):
             return self.text
         known = self._codes.get(node)
         if known is None:
-            known = self._codes[node] = text_of(self.module, node)
+            known = self._codes[node] = text_of(node, self.indent, self.newline)
         return known
-
-    @cached_property
-    def text(self) -> str:
-        """The text of the whole file."""
-        return self.module.code if self.known_text is None else self.known_text
 
 
 def parse_unit(path: Path, filename: str, module: cst.Module, text: str | None = None) -> Unit:
@@ -86,18 +104,78 @@ def parse_unit(path: Path, filename: str, module: cst.Module, text: str | None =
 
     `text` is what it was parsed from, so that it need not be written again.
     """
-    collector = _Collector()
-    collector.block(module.body, "")
+    written = module.code if text is None else text
+    found = _collected(module)
     return Unit(
         path,
         filename,
-        module,
-        collector.imports,
-        collector.functions,
-        collector.classes,
-        collector.constants,
-        text,
+        (Piece(path, written, module=module),),
+        written,
+        found.imports,
+        found.functions,
+        found.classes,
+        found.constants,
+        module.default_indent,
+        module.default_newline,
     )
+
+
+def unit_in_pieces(path: Path, filename: str, text: str, division: Division) -> Unit:
+    """A file of which a definition is parsed when it is looked up."""
+    names = outline_names(division.statements, division.lines)
+    found = [_Later(piece) for piece in division.pieces]
+    return Unit(
+        path,
+        filename,
+        division.pieces,
+        text,
+        names.imports,
+        _InPieces(names.functions, found, lambda collected: collected.functions),
+        _InPieces(names.classes, found, lambda collected: collected.classes),
+        _InPieces(names.constants, found, lambda collected: collected.constants),
+        division.indent,
+    )
+
+
+class _Later:
+    """The names of one piece."""
+
+    def __init__(self, piece: Piece) -> None:
+        self._piece = piece
+
+    @cached_property
+    def names(self) -> _Collector:
+        """What is collected from the piece, which is parsed for it."""
+        return _collected(self._piece.module)
+
+
+class _InPieces(Mapping[str, Node]):
+    """Definitions by name, each in the piece with the number given."""
+
+    def __init__(
+        self, numbers: Mapping[str, int], found: Sequence[_Later], of: Callable[[_Collector], Mapping[str, Node]]
+    ) -> None:
+        self._numbers = numbers
+        self._found = found
+        self._of = of
+
+    def __getitem__(self, name: str) -> Node:
+        return self._of(self._found[self._numbers[name]].names)[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._numbers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+
+def _collected(module: cst.Module) -> _Collector:
+    collector = _Collector()
+    collector.block(module.body, "")
+    return collector
 
 
 class _Collector:

@@ -83,18 +83,21 @@ class _Recording(_Rendering):
         return _Recorded(self, node, start_node, end_node)
 
 
-def text_of(module: cst.Module, node: cst.CSTNode) -> str:
-    """The text of a node of a module, the white space and comments it owns included."""
-    state = _Rendering(default_indent=module.default_indent, default_newline=module.default_newline)
+def text_of(node: cst.CSTNode, indent: str, newline: str) -> str:
+    """The text of a node, the white space and comments it owns included, given what its module is indented by."""
+    state = _Rendering(default_indent=indent, default_newline=newline)
     node._codegen(state)
     return "".join(state.tokens)
 
 
-def byte_spans(module: cst.Module) -> dict[cst.CSTNode, tuple[int, int]]:
-    """Where each node of a module starts and ends, in bytes, without the white space and comments around it."""
+def byte_spans(module: cst.Module, before: int = 0) -> dict[cst.CSTNode, tuple[int, int]]:
+    """Where each node of a module starts and ends, in bytes, without the white space and comments around it.
+
+    `before` is how many bytes of the file come before the module.
+    """
     state = _Recording(module)
     module._codegen(state)
-    offsets = list(accumulate(map(_byte_length, state.tokens), initial=0))
+    offsets = list(accumulate(map(_byte_length, state.tokens), initial=before))
     last = len(offsets) - 1
     return {node: (offsets[min(start, last)], offsets[min(end, last)]) for node, (start, end) in state.found.items()}
 

@@ -22,9 +22,9 @@ def stored_later(unit: Unit, name: str) -> frozenset[str]:
 
 def methods_of(unit: Unit, name: str) -> Iterator[Function]:
     """The methods that a class defines itself."""
-    for qualified, function in unit.functions.items():
+    for qualified in unit.functions:
         if qualified.rpartition(".")[0] == name:
-            yield function
+            yield unit.functions[qualified]
 
 
 def stores(function: Function) -> Iterator[tuple[str, cst.BaseSmallStatement]]:

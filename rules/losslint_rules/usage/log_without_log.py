@@ -35,14 +35,17 @@ A run confirms it by a loss that stays bounded when a prediction is confidently 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 
 import libcst as cst
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, with_calls
 from losslint.semantics.graph import Graph, Op
+from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.loss_names import words
+from losslint.semantics.syntax_walk import walk
 from losslint.semantics.values import Gradient, Value
 from losslint_rules.usage.meanings import SELECTIONS, VIEWS
 
@@ -82,26 +85,22 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 def _name_of(op: Op) -> str | None:
     """The name of a logarithm that the operator's result, as it is, is assigned to."""
-    for name, value in _assigned(op):
+    for name in chain.from_iterable(_assigned(piece.module).get(op.site.node, ()) for piece in op.site.unit.parsed):
         parts = words(name)
         is_logarithm = bool(parts) and (parts[0] in _LOGGED or (parts[0] == "log" and len(parts) > 1))
-        if is_logarithm and not _RECORDS & set(parts) and value is op.site.node:
+        if is_logarithm and not _RECORDS & set(parts):
             return name
     return None
 
 
-def _assigned(op: Op) -> Iterator[tuple[str, cst.CSTNode]]:
-    """The names that are assigned in the file that the operator is written in, with what is assigned to them."""
-    pending: list[cst.CSTNode] = [op.site.unit.module]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, cst.Assign):
-            for target in node.targets:
-                if isinstance(target.target, cst.Name):
-                    yield target.target.value, node.value
-        elif isinstance(node, cst.BaseExpression):
-            continue
-        pending.extend(node.children)
+@kept_for_a_file
+def _assigned(module: cst.Module) -> Mapping[cst.CSTNode, tuple[str, ...]]:
+    """The names that each value is assigned to, of a file or a part of it."""
+    assignments = (node for node in walk(module) if isinstance(node, cst.Assign))
+    return {
+        node.value: tuple(each.target.value for each in node.targets if isinstance(each.target, cst.Name))
+        for node in assignments
+    }
 
 
 def _is_logged(graph: Graph, value: Value) -> bool:
