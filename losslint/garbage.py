@@ -1,10 +1,12 @@
-"""Python's searches for garbage are put off while a file is checked."""
+"""Python's searches for garbage are put off while files are checked."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+MANY = 10
 
 
 @contextmanager
@@ -17,3 +19,17 @@ def collection_paused() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+class Collection:
+    """Searches once in many losses: each leaves few values that hold one another, and a search goes through all that is kept."""
+
+    def __init__(self) -> None:
+        self._left = MANY
+
+    def after(self, losses: int) -> None:
+        """Search if it is time, now that a file with so many losses is done."""
+        self._left -= losses
+        if self._left < 0:
+            self._left = MANY
+            gc.collect(0)

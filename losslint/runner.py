@@ -13,7 +13,7 @@ import pathspec
 
 from losslint import registry
 from losslint.diagnostic import Applicability, Diagnostic
-from losslint.garbage import collection_paused
+from losslint.garbage import Collection, collection_paused
 from losslint.semantics.losses import Loss, find_losses, might_hold_loss
 from losslint.semantics.project import Project
 from losslint.settings import Settings
@@ -88,6 +88,14 @@ def check(request: Request) -> Report:
 
 def check_each(request: Request) -> Iterator[Checked]:
     """The outcome of each file, as it is checked."""
+    collection = Collection()
+    with collection_paused():
+        for checked in _check_each(request):
+            collection.after(checked.losses)
+            yield checked
+
+
+def _check_each(request: Request) -> Iterator[Checked]:
     workspace = Workspace(request.root)
     if request.stdin is not None:
         filename, data = request.stdin

@@ -133,7 +133,7 @@ def test_only_the_piece_that_is_asked_for_is_parsed_and_placed() -> None:
     assert division is not None
     unit = unit_in_pieces(Path("a.py"), "a.py", TEXT, division)
     method = unit.functions["Second.method"]
-    assert [piece.text.startswith("\n\n# one between") for piece in unit.parsed] == [True]
+    assert [piece.text.startswith("\n# one between") for piece in unit.parsed] == [True]
     span = Positions(unit).span(method)
     assert TEXT[span.start : span.end].startswith("def method(self):")
 

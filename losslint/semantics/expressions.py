@@ -11,6 +11,7 @@ from losslint.semantics import callables
 from losslint.semantics.devices import joint
 from losslint.semantics.graph import Condition
 from losslint.semantics.guards import without_asked
+from losslint.semantics.literals import literal
 from losslint.semantics.measures import sizes_of
 from losslint.semantics.operators import Interval, lookup_function
 from losslint.semantics.sizes import rank_of
@@ -101,13 +102,11 @@ def _formatted(frame: Frame, node: cst.FormattedString, state: State) -> Value:
 
 
 def _literal(node: cst.BaseExpression) -> object:
-    if isinstance(node, cst.Integer) and node.value.isdecimal():
-        return int(node.value)  # libcst compiles an expression for this
-    if isinstance(node, cst.Float):
-        return float(node.value)
+    if isinstance(node, (cst.Integer, cst.Float, cst.SimpleString)):
+        return literal(node)
     if isinstance(node, cst.Ellipsis):
         return ...
-    if isinstance(node, (cst.Integer, cst.Float, cst.Imaginary, cst.SimpleString, cst.ConcatenatedString)):
+    if isinstance(node, (cst.Imaginary, cst.ConcatenatedString)):
         return node.evaluated_value
     return None
 
@@ -357,7 +356,7 @@ def _mapping(frame: Frame, node: cst.Dict, state: State) -> Value:
     for element in node.elements:
         values.append(evaluate(frame, element.value, state))
         if isinstance(element, cst.DictElement) and isinstance(element.key, cst.SimpleString):
-            elements[str(element.key.evaluated_value)] = values[-1]
+            elements[str(literal(element.key))] = values[-1]
     made = frame.machine.unknown(node, frame.unit, values)
     return made.with_(
         kind=Kind.MAPPING, origin=Origin("mapping", tuple(values), site=frame.site(node)), elements=elements

@@ -79,6 +79,7 @@ def _run(unit: Unit, entry: str, function: Function, hints: Hints, resolve: Reso
     with contextlib.suppress(TooMuchWork, RecursionError):
         machine.fall(function, unit, run_function(frame, function, state).falling)
         unbound = machine.never_bound()
+    machine.closures.clear()  # they hold the machine, and through it everything that it has seen
     classes = instance.lineage if instance is not None else ()
     graph = Graph(
         entry,
@@ -110,4 +111,5 @@ def _run_script(unit: Unit, resolve: Resolver) -> Graph:
     suite = cst.IndentedBlock(body=[node for node in unit.module.body if isinstance(node, cst.BaseStatement)])
     with contextlib.suppress(TooMuchWork, RecursionError):
         run_suite(frame, suite, [State()])
+    machine.closures.clear()
     return Graph(SCRIPT, tuple(machine.ops), unit)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from losslint.semantics.literals import literal
 from losslint.semantics.machine import Machine
 from losslint.semantics.names import Function, Unit, dotted
 from losslint.semantics.stored_attributes import methods_of, stores
@@ -140,7 +141,7 @@ def member_value(machine: Machine, instance: Instance, name: str, node: cst.CSTN
     for base in instance.lineage:
         constant = base.unit.constants.get(f"{base.name}.{name}")
         if isinstance(constant, (cst.Integer, cst.Float, cst.SimpleString)):
-            value = machine.constant(constant.evaluated_value, node, base.unit)
+            value = machine.constant(literal(constant), node, base.unit)
             return value.with_(key=machine.number("self", name), is_default=True, role=Role.CONFIG)
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from losslint.semantics.literals import literal
 from losslint.semantics.names import dotted
 from losslint.semantics.sizes import Sizes
 from losslint.semantics.values import Kind
@@ -44,7 +45,7 @@ def annotated_sizes(annotation: cst.Annotation | None) -> Sizes | None:
         return None
     if not isinstance(text.value, cst.SimpleString):
         return None
-    words_of = str(text.value.evaluated_value).split()
+    words_of = str(literal(text.value)).split()
     if any(word.startswith(("*", "...")) for word in words_of):
         return None
     return tuple(

@@ -46,12 +46,7 @@ def assignments(nodes: Iterable[ast.AST]) -> dict[str, list[ast.expr]]:
     made: dict[str, list[ast.expr]] = {}
 
     def bind(target: ast.expr, value: ast.expr) -> None:
-        if isinstance(target, ast.Tuple | ast.List):
-            for each in target.elts:
-                bind(each, value)
-        elif isinstance(target, ast.Subscript | ast.Starred):
-            bind(target.value, value)
-        elif (name := dotted_name(target)) is not None:
+        for name in _bound(target):
             made.setdefault(name, []).append(value)
 
     for node in nodes:
@@ -70,6 +65,17 @@ def assignments(nodes: Iterable[ast.AST]) -> dict[str, list[ast.expr]]:
             case ast.Call(func=ast.Attribute(value=grown, attr="append" | "add_" | "extend"), args=[value]):
                 bind(grown, value)
     return made
+
+
+def _bound(target: ast.expr) -> Iterator[str]:
+    """The names and attributes that a target binds, or changes a part of."""
+    if isinstance(target, ast.Tuple | ast.List):
+        for each in target.elts:
+            yield from _bound(each)
+    elif isinstance(target, ast.Subscript | ast.Starred):
+        yield from _bound(target.value)
+    elif (name := dotted_name(target)) is not None:
+        yield name
 
 
 def results(loss: ast.expr, made: dict[str, list[ast.expr]]) -> Iterator[tuple[ast.expr, bool]]:

@@ -40,6 +40,7 @@ import libcst as cst
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
+from losslint.semantics.literals import literal
 from losslint.semantics.names import dotted
 from losslint.semantics.syntax_walk import walk
 from losslint.semantics.values import Site
@@ -157,4 +158,4 @@ def _entry(target: cst.BaseExpression) -> tuple[str, str | None] | None:
 
 
 def _text(node: cst.BaseExpression | None) -> str | None:
-    return str(node.evaluated_value) if isinstance(node, cst.SimpleString) else None
+    return str(literal(node)) if isinstance(node, cst.SimpleString) else None

@@ -8,6 +8,7 @@ import libcst as cst
 
 from losslint.rule import Replacement
 from losslint.semantics.graph import Graph, members
+from losslint.semantics.literals import literal
 from losslint.semantics.operators import Shape, operators
 from losslint.semantics.values import Gradient, Kind, Reduced, Site, Value
 
@@ -54,7 +55,7 @@ def default_reduction(value: Value) -> str | None:
         return None
     parameter = chosen.origin.site.node
     if isinstance(parameter, cst.Param) and isinstance(parameter.default, cst.SimpleString):
-        return str(parameter.default.evaluated_value)
+        return str(literal(parameter.default))
     return None
 
 

@@ -57,6 +57,7 @@ import libcst as cst
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
+from losslint.semantics.literals import number
 from losslint.semantics.names import Function
 from losslint.semantics.syntax_walk import nodes_of
 from losslint.semantics.values import Site
@@ -114,7 +115,7 @@ def _parameters(function: Function) -> list[cst.Param]:
 
 
 def _number(node: cst.BaseExpression | None) -> float | None:
-    return float(node.evaluated_value) if isinstance(node, (cst.Integer, cst.Float)) else None
+    return float(number(node)) if isinstance(node, (cst.Integer, cst.Float)) else None
 
 
 def _default(leaf: Leaf, own: dict[str, float], kept: dict[str, float]) -> float | None:
