@@ -242,3 +242,19 @@ def test_neighbours_of_an_installed_file_are_its_package_alone(tmp_path: Path) -
     assert found is not None
     assert {path.relative_to(site).parts[0] for path in found} == {"pkg"}
     assert len(found) == 3
+
+
+def test_packages_that_import_each_others_stars_are_asked_once(tmp_path: Path) -> None:
+    """Each of 12 modules leads to all others: a search without a memory would go through more than 10**12 ways."""
+    package = tmp_path / "around"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    names = [f"module_{number}" for number in range(12)]
+    for name in names:
+        stars = "\n".join(f"from around.{other} import *" for other in names if other != name)
+        (package / f"{name}.py").write_text(stars)
+    (package / "module_11.py").write_text("from around.module_0 import *\n\ndef focal(x):\n    return x\n")
+    project = Project([tmp_path])
+    assert project.resolve(package / "module_0.py", "dice") is None
+    found = project.resolve(package / "module_0.py", "focal")
+    assert found is not None and found.path == package / "module_11.py"

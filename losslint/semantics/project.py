@@ -178,36 +178,41 @@ class Project:
 
     def locate(self, path: Path, name: str) -> Definition | str:
         """The definition of a name in the project, or its full dotted name outside (`nn.Module`: torch.nn.Module)."""
-        asked = (path, name)
-        if asked not in self._located:
-            found = self._locate(path, name, MAX_HOPS)
-            self._located[asked] = found  # not before: what is looked through may drop trees, and all of this with them
-        return self._located[asked] or name
+        question = (path, name)
+        if question not in self._located:
+            found = self._locate(path, name, MAX_HOPS, set())
+            # not before: what is looked through may drop trees, and all of this with them
+            self._located[question] = found
+        return self._located[question] or name
 
-    def _locate(self, path: Path, name: str, hops: int) -> Definition | str | None:
-        if hops <= 0:
+    def _locate(self, path: Path, name: str, hops: int, asked: set[tuple[Path, str]]) -> Definition | str | None:
+        """`asked` holds what this search has looked at: packages that import each other's stars would be asked without end."""
+        if hops <= 0 or (path, name) in asked:
             return None
+        asked.add((path, name))
         bindings = self.bindings(path)
         head, _, rest = name.partition(".")
         if head in bindings.definitions:
             found = bindings.member(name)
             return Definition(path, *found) if found else None
         if head in bindings.imports:
-            return self._imported(path, bindings.imports[head], rest, hops - 1)
+            return self._imported(path, bindings.imports[head], rest, hops - 1, asked)
         if head in bindings.aliases:
-            return self._locate(path, _join(bindings.aliases[head], rest), hops - 1)
+            return self._locate(path, _join(bindings.aliases[head], rest), hops - 1, asked)
         for star in bindings.stars:
             file = self.module_file(star.module, path, star.level)
-            if file is not None and (there := self._locate(file, name, hops - 1)):
+            if file is not None and (there := self._locate(file, name, hops - 1, asked)):
                 return there
         nested = bindings.member(name)
         return Definition(path, *nested) if nested else None
 
-    def _imported(self, path: Path, origin: Import, rest: str, hops: int) -> Definition | str | None:
+    def _imported(
+        self, path: Path, origin: Import, rest: str, hops: int, asked: set[tuple[Path, str]]
+    ) -> Definition | str | None:
         wanted = _join(origin.name, rest)
         file = self.module_file(origin.module, path, origin.level)
         if file is not None and wanted and self._key(file) != self._key(path):
-            found = self._locate(file, wanted, hops)
+            found = self._locate(file, wanted, hops, asked)
             if found is not None:
                 return found
         # What the package does not bind may be a module in it; a folder without __init__.py has no file at all.
@@ -215,7 +220,7 @@ class Project:
         for length in range(len(parts) - 1, 0, -1):
             inner = self.module_file(_join(origin.module, ".".join(parts[:length])), path, origin.level)
             if inner is not None:
-                found = self._locate(inner, ".".join(parts[length:]), hops)
+                found = self._locate(inner, ".".join(parts[length:]), hops, asked)
                 if found is not None:
                     return found
         return None if origin.level or file is not None else _join(origin.module, wanted)
@@ -250,7 +255,7 @@ class Project:
         origin = self.bindings(path).imports.get(base)
         if base == cls.name and origin is not None:
             # `from there import Loss` and then `class Loss(Loss)`: the base is the imported one.
-            return self._imported(path, origin, "", MAX_HOPS) or base
+            return self._imported(path, origin, "", MAX_HOPS, set()) or base
         return self.locate(path, base)
 
 
