@@ -191,5 +191,3 @@ def _finding(op: Op, weight: Value, what: str, of: str) -> Finding:
         "the number of the others on top",
         evidence=with_calls(op, [Step(site, "the weight is computed here")] if site is not None else []),
     )
-
-

@@ -81,6 +81,25 @@ def in_source(graph: Graph) -> Iterator[Finding]:
                 yield _finding(graph, op, source, weight)
 
 
+@RULE.on_op("topk", "sort", "argsort", "masked_select")
+def chosen_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report a choice among the elements of a loss that was reduced to one number."""
+    source = reduced_source(op.operands[0]) if op.operands else None
+    if source is None or op.operands[0].rank != 0 or not is_loss_operator(source) or not graph.matters(op.value):
+        return
+    replacement = with_reduction(graph, source, "none") if is_reduced_later(graph, source) else None
+    site = source.origin.site
+    yield RULE.finding(
+        op.site,
+        f"`{excerpt(source)}` is one number, the {how_reduced(source)} over all elements, so there is nothing to choose from: use "
+        'reduction="none", choose, then reduce',
+        evidence=with_calls(op, [Step(site, "reduced here")] if site is not None else []),
+        rewrite=None
+        if replacement is None
+        else Rewrite(Applicability.UNSAFE, "keep one loss an element until it is chosen", (replacement,)),
+    )
+
+
 def _is_elementwise(weight: Value, source: Value) -> bool:
     """Whether weights are computed, element by element, from what the loss was computed from."""
     roots = {each.key for each in ancestors(source.origin.operands) if _is_input(each)}

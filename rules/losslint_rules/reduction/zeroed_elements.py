@@ -54,6 +54,7 @@ def _masks(op: Op) -> Iterator[tuple[Value, bool]]:
     if op.name in WEIGHED:
         if "weight" in op.keywords:
             yield op.keywords["weight"], True
+        yield from _shared(op.operands[:2])
         return
     value = without_views(op.operands[0])
     operands = value.origin.operands
@@ -66,11 +67,22 @@ def _masks(op: Op) -> Iterator[tuple[Value, bool]]:
     elif value.origin.name == "index_put" and len(operands) == 3 and _is_zero(operands[1]):
         yield operands[2], False
     else:
+        if value.origin.name in ("pow", "square", "abs") and operands[0].origin.name == "sub":
+            yield from _shared(operands[0].origin.operands)
         factors = tuple(product_factors(value))
         for mask in factors:
             carried = any(each.gradient is Gradient.CARRIES and each.rank != 0 for each in factors if each is not mask)
             if carried and not _is_flat(mask, literal_ints(op.keywords.get("dim")) or ()):
                 yield _asked(mask)
+
+
+def _shared(sides: tuple[Value, ...]) -> Iterator[tuple[Value, bool]]:
+    """The masks that both sides of a difference are multiplied by: where they are 0 the difference is."""
+    if len(sides) == 2:
+        roots = {_root(each) for each in product_factors(without_views(sides[1]))}
+        for factor in product_factors(without_views(sides[0])):
+            if _root(factor) in roots and factor.gradient is not Gradient.CARRIES:
+                yield _asked(factor)
 
 
 def averages_samples(value: Value) -> bool:

@@ -59,6 +59,7 @@ from losslint_rules.usage.meanings import Meaning, is_small_constant, kind_of, m
 RULE = Rule(code="LL705", name="logits-into-bce", severity=Severity.WARNING)
 
 _UNBOUNDED = frozenset({"tanh", "relu", "softplus", "leaky_relu", "elu", "gelu", "silu"})
+_REACHES_MINUS_ONE = frozenset({"tanh", "cosine_similarity"})
 
 
 @RULE.on_op("binary_cross_entropy")
@@ -97,6 +98,8 @@ def _outside(value: Value) -> tuple[Value, str] | None:
         beneath = meaning_of(operands[0])
         if beneath is not None and beneath.meaning is Meaning.RAW:
             return base, f"is a {base.origin.name} of the raw output of a {kind_of(beneath.made)}"
+    if base.origin.name in _REACHES_MINUS_ONE and operands and operands[0].interval.low < 0:
+        return base, f"is a {base.origin.name}, which reaches -1"
     if base.origin.name == "add" and len(operands) == 2 and is_small_constant(operands[1]):
         inner = meaning_of(operands[0])
         eps = operands[1].constant
