@@ -99,3 +99,10 @@ def vae_mean_plus_sum(m: ModuleType) -> bool:
         _, reconstruction, divergence = loss(torch.ones(size, 3), torch.zeros(size, 3), *torch.ones(2, size, 4))
         ratios.append(divergence / reconstruction)
     return not close(*ratios)
+
+
+def modularity_of_whole_batch(m: ModuleType) -> bool:
+    assignment = torch.eye(2).repeat_interleave(2, 0)[None]
+    adj = torch.block_diag(1 - torch.eye(2), 1 - torch.eye(2))[None]
+    loss = m.ModularityPoolingLoss()
+    return not close(loss(assignment, adj), loss(assignment.repeat(3, 1, 1), adj.repeat(3, 1, 1)))
