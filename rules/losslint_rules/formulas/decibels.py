@@ -56,6 +56,8 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         return
     for number, other in (op.operands, op.operands[::-1]):
         logarithm = bare(other)
+        while logarithm.origin.name in ("mean", "sum") and logarithm.origin.operands:
+            logarithm = bare(logarithm.origin.operands[0])
         if not number.has_constant or number.is_default or logarithm.origin.name != "log10":
             continue
         degree = _degree(logarithm.origin.operands[0])

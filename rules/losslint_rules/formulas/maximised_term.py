@@ -57,6 +57,7 @@ from losslint_rules.signed_terms import signed_terms
 RULE = Rule(code="LL763", name="maximised-term", severity=Severity.WARNING)
 
 _PAYS = frozenset("advantage advantages adv advs return returns reward rewards rew rews gae delta deltas td".split())
+_COSTS = frozenset("cost costs neg negative minus regret risk loss losses penalty".split())
 _CHOICES = frozenset("min max minimum maximum where".split())
 
 
@@ -133,7 +134,8 @@ def _pays(value: Value, op: Op) -> bool:
         if value.origin.name not in ("detach", "unsqueeze", "view", "squeeze", "to", "float", "reshape", "expand_as"):
             break
         value = value.origin.operands[0]
-    return any(_PAYS & set(words(name)) for name in names)
+    said = {word for name in names for word in words(name)}
+    return bool(_PAYS & said) and not _COSTS & said
 
 
 def _is_entropy(value: Value) -> bool:

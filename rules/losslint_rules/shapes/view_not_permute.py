@@ -57,6 +57,14 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report a view whose dimensions stand in another order than those of what is viewed."""
     viewed = op.operands[0]
     before, asked = sizes_of(viewed), listed_sizes(list(op.keywords.values())[1:])
+    if (
+        before is not None
+        and viewed.origin.name == "one_hot"
+        and pack_position(before) == 0
+        and graph.matters(op.value)
+    ):
+        yield from _of_classes(op, before[-1], asked)
+        return
     if before is None or not asked or pack_position(before) is not None or pack_position(asked) is not None:
         return
     moved = _moved(before, asked, size_names(op.scope))
@@ -72,6 +80,20 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         evidence=with_calls(op, [Step(site, f"`{excerpt(viewed)}` has the shape {old}")] if site is not None else []),
         rewrite=_rewrite(op, before, asked),
     )
+
+
+def _of_classes(op: Op, classes: Size, asked: Sizes | None) -> Iterator[Finding]:
+    """Report a one-hot tensor, whose classes come last, that is cut into a shape with the classes further in front."""
+    if not asked or pack_position(asked) is not None or not isinstance(classes, str) or asked.count(classes) != 1:
+        return
+    behind = asked[asked.index(classes) + 1 :]
+    if any(isinstance(size, str) for size in behind) and classes not in behind:
+        yield RULE.finding(
+            op.site,
+            f"`{excerpt(op.operands[0])}` has its classes in the last dimension, and `{excerpt(op.value)}` cuts it into another "
+            "order without moving anything: permute it",
+            evidence=with_calls(op, []),
+        )
 
 
 def _moved(before: Sizes, asked: Sizes, named: frozenset[Size]) -> int | None:

@@ -39,13 +39,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.measures import literal_int, sizes_of
 from losslint.semantics.operators import operators
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.values import Kind, Value
+from losslint.semantics.syntax_walk import nodes_of
+from losslint.semantics.values import Kind, Site, Value
+from losslint_rules.usage.definitions import functions
 
 RULE = Rule(code="LL751", name="compared-with-itself", severity=Severity.WARNING, confirmed_by=("terms",))
 
@@ -94,6 +98,25 @@ def pairs_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
                 evidence=with_calls(op, [Step(row.origin.site, "a dimension in front")] if row.origin.site else []),
             )
             return
+
+
+@RULE.on_graph
+def walked_in_source(graph: Graph) -> Iterator[Finding]:
+    """Report loops over a sequence side by side with itself: `for a, b in zip(x, x)`."""
+    for _, function in functions(graph):
+        for node in nodes_of(function):
+            if not isinstance(node, (cst.For, cst.CompFor)):
+                continue
+            match node.iter:
+                case cst.Call(
+                    func=cst.Name(value="zip"),
+                    args=[cst.Arg(value=cst.Name(value=one)), cst.Arg(value=cst.Name(value=other))],
+                ) if one == other:
+                    yield RULE.finding(
+                        Site(graph.unit, node.iter),
+                        f"`zip({one}, {one})` gives each element of `{one}` beside itself, so that whatever the two are compared "
+                        "by finds them equal; one of the two sequences is not the one meant",
+                    )
 
 
 def _without_leading_dimension(value: Value) -> Value | None:

@@ -177,4 +177,9 @@ def _change(first: str, second: str) -> tuple[str, str] | None:
     """The one word by which two names differ."""
     mine, others = _parts(first), _parts(second)
     different = [(one, other) for one, other in zip(mine, others, strict=False) if one != other]
-    return different[0] if len(mine) == len(others) and len(different) == 1 else None
+    if len(mine) != len(others) or len(different) != 1:
+        return None
+    old, new = different[0]
+    if len(old) == len(new) and len(old) > 1 and old[:-1] == new[:-1] and not old[-1:].isdigit():
+        return old[-1], new[-1]  # `la` and `lb`
+    return old, new
