@@ -60,6 +60,8 @@ def result_dtype(operator: Operator, arguments: Mapping[str, Value], operands: I
         return known if name.startswith("new_") or name.endswith("_like") else _made(name)
     if name in _FLOATS_ONLY and known in _COUNTS:
         return DType.UNKNOWN  # torch raises
+    if name == "bincount":
+        return DType.INT if "weights" not in arguments else DType.UNKNOWN
     if name in _TOTALS and known is DType.BOOL:
         return DType.INT
     if name in _PRODUCTS:

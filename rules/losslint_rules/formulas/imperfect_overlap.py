@@ -62,6 +62,14 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         return
     division = _division(ratio)
     for product, left, right in products_of_two(division.origin.operands[0]) if division is not None else ():
+        if division is not None and _multiplies_sides(division.origin.operands[1], left, right):
+            yield RULE.finding(
+                op.site,
+                f"`{excerpt(division.origin.operands[1])}` multiplies the sums of both sides, so that the ratio falls with the "
+                "size of what overlaps: the intersection is divided by the sum of the two",
+                evidence=with_calls(op, [Step(product.origin.site, "the intersection")] if product.origin.site else []),
+            )
+            return
         both, none = ({left.key: p, right.key: 1.0} for p in (1.0, 0.0))
         perfect, empty = number_at(op.value, both, MANY), number_at(op.value, none, MANY)
         if perfect is None or empty is None:
@@ -76,6 +84,20 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
                 evidence=with_calls(op, [Step(site, "the intersection")] if site is not None else []),
             )
         return
+
+
+def _multiplies_sides(value: Value, left: Value, right: Value) -> bool:
+    """Whether a denominator is the product of the sums of both sides, with or without a number added."""
+    value = bare(value)
+    while value.origin.name in ("add", "clamp", "clamp_min") and number_of(value.origin.operands[-1]) is not None:
+        value = bare(value.origin.operands[0])
+    if value.origin.name != "mul" or len(value.origin.operands) != 2:
+        return False
+    sums = [bare(each) for each in value.origin.operands]
+    return all(each.origin.name == "sum" for each in sums) and {bare(each.origin.operands[0]).key for each in sums} == {
+        left.key,
+        right.key,
+    }
 
 
 def _division(value: Value) -> Value | None:

@@ -1,8 +1,8 @@
 """a target in a dtype that the loss does not take
 
 `F.nll_loss` takes int64 (or uint8) labels, `F.cross_entropy` those or floating point probabilities of the input's
-shape, `F.binary_cross_entropy` and its logits form floating point targets. With anything else the first step
-raises. `F.mse_loss` and its like convert and are not reported.
+shape, `F.binary_cross_entropy` and its logits form floating point targets, and class weights are floating point numbers. With
+anything else the first step raises. `F.mse_loss` and its like convert and are not reported.
 
 Only dtypes that are proven are reported: casts, comparisons, argmax, one_hot.
 
@@ -36,7 +36,7 @@ from collections.abc import Iterator
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, with_calls
 from losslint.semantics.graph import Graph, Op
-from losslint.semantics.spelling import parenthesised
+from losslint.semantics.spelling import excerpt, parenthesised
 from losslint.semantics.values import DType, Site, Value
 from losslint_rules.usage.arguments import argument, argument_node, made_here, unsafe, written
 from losslint_rules.usage.meanings import VIEWS, meaning_of
@@ -76,6 +76,21 @@ def of_probabilities(op: Op, graph: Graph) -> Iterator[Finding]:
     if target.dtype in (DType.BOOL, DType.INT):
         dtype = "bool" if target.dtype is DType.BOOL else "integer"
         yield _finding(op, _through(target), f"a target of dtype {dtype}", "float")
+
+
+@RULE.on_op("cross_entropy_loss", "nll_loss")
+def of_weights(op: Op, graph: Graph) -> Iterator[Finding]:
+    """Report class weights that are proven to be integers: counts that nothing divides."""
+    weight = argument(op, "weight")
+    if weight is None or weight.dtype is not DType.INT or not weight.is_tensor or not graph.matters(op.value):
+        return
+    base = _through(weight)
+    name = "cross_entropy" if op.name == "cross_entropy_loss" else op.name
+    yield RULE.finding(
+        op.site,
+        f"{name} raises for class weights of an integer dtype, and `{excerpt(weight)}` holds integers; use .float()",
+        evidence=with_calls(op, made_here(base, "makes integers")),
+    )
 
 
 def _through(value: Value) -> Value:
