@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import ParamSpec, TypeVar, cast
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+
+if TYPE_CHECKING:
+    from losslint.semantics.names import Unit
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -17,6 +20,19 @@ def kept_for_a_file(function: Callable[P, R]) -> Callable[P, R]:
     cached = lru_cache(maxsize=4096)(function)
     _FORGET.append(cached.cache_clear)
     return cast(Callable[P, R], cached)
+
+
+def kept_with_unit(function: Callable[[Unit, str], R]) -> Callable[[Unit, str], R]:
+    """Remember what a function says of a definition of a file, by its name, for as long as the file is kept."""
+
+    @wraps(function)
+    def looked_up(unit: Unit, name: str) -> R:
+        key = (function.__qualname__, name)
+        if key not in unit.facts:
+            unit.facts[key] = function(unit, name)
+        return cast(R, unit.facts[key])
+
+    return looked_up
 
 
 def forget() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +31,10 @@ def dotted(node: cst.BaseExpression) -> str | None:
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """One parsed file, in one piece or more, and the definitions and imports at its top level."""
+    """One parsed file, in one piece or more, and the definitions and imports at its top level.
+
+    `facts` keeps what was worked out of it for as long as it is kept itself.
+    """
 
     path: Path
     filename: str
@@ -43,6 +46,7 @@ class Unit:
     constants: Mapping[str, cst.BaseExpression] = field(default_factory=dict)
     indent: str = INDENT
     newline: str = NEWLINE
+    facts: dict[Hashable, object] = field(default_factory=dict, repr=False)
     _codes: dict[cst.CSTNode, str] = field(default_factory=dict, repr=False)
 
     @cached_property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from losslint.semantics.graph import Graph, Op
+from losslint.semantics.syntax_walk import children
 from losslint.semantics.values import Value
 
 _ATOMS = (cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.Integer, cst.Float, cst.SimpleString)
@@ -44,7 +45,7 @@ def _names(node: cst.CSTNode) -> set[str]:
         return {node.value}
     if isinstance(node, cst.Attribute):
         return _names(node.value)
-    return {name for child in node.children for name in _names(child)}
+    return {name for child in children(node) for name in _names(child)}
 
 
 def parenthesised(text: str) -> str:

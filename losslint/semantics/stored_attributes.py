@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
+from losslint.semantics.kept import kept_with_unit
 from losslint.semantics.names import Function, Unit
 
 _GROWS = frozenset({"append", "extend", "insert", "add", "update", "appendleft", "pop", "clear"})
 
 
+@kept_with_unit
 def stored_later(unit: Unit, name: str) -> frozenset[str]:
     """The attributes of `self` that methods assign, or grow in place; those that the constructor calls are part of it."""
     methods = {function.name.value: function for function in methods_of(unit, name)}

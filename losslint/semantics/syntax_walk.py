@@ -54,6 +54,11 @@ def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         pending += reversed(children(current))
 
 
+def holds(outer: cst.CSTNode, inner: cst.CSTNode) -> bool:
+    """Whether a node is another one, or is written inside of it."""
+    return any(each is inner for each in walk(outer))
+
+
 @kept_for_a_file
 def nodes_of(definition: cst.CSTNode) -> tuple[cst.CSTNode, ...]:
     """Everything below a function or class, each definition walked once."""

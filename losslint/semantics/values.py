@@ -204,8 +204,11 @@ class Value:
 
     def with_(self, **changes: object) -> Value:
         """A copy with some fields changed."""
-        return Value(**(dict(zip(_FIELDS, _READ(self), strict=True)) | changes))
+        known: list[object] = [*_READ(self)]
+        for name, changed in changes.items():
+            known[_PLACES[name]] = changed
+        return Value(*known)  # type: ignore[arg-type]
 
 
-_FIELDS = tuple(each.name for each in fields(Value))
-_READ = attrgetter(*_FIELDS)
+_PLACES = {each.name: place for place, each in enumerate(fields(Value))}
+_READ = attrgetter(*_PLACES)

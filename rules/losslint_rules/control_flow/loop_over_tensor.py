@@ -42,6 +42,7 @@ from losslint.rule import Finding, Precondition, Rule, Step, with_calls
 from losslint.semantics.graph import BRANCH, LOOP, Graph, Op
 from losslint.semantics.loops import is_carried
 from losslint.semantics.spelling import excerpt
+from losslint.semantics.syntax_walk import children
 from losslint.semantics.terms import carries_from_input
 from losslint.semantics.values import Gradient
 
@@ -104,7 +105,7 @@ def _is_ragged(op: Op) -> bool:
 
 def _calls_unknown(node: cst.CSTNode, graph: Graph) -> bool:
     """Whether something is called in the loop that nothing is known of."""
-    return id(node) in graph.opaque or any(_calls_unknown(child, graph) for child in node.children)
+    return id(node) in graph.opaque or any(_calls_unknown(child, graph) for child in children(node))
 
 
 def _over_batch(op: Op) -> bool:

@@ -41,6 +41,7 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
+from losslint.semantics.syntax_walk import holds
 from losslint.semantics.values import Value
 from losslint_rules.control_flow.data_dependence import is_computed_from_inputs
 
@@ -68,14 +69,4 @@ def _printed(op: Op) -> Iterator[Value]:
 def _is_tested(op: Op) -> bool:
     """Whether the print stands in the body of an `if`, here or around a call that led to it."""
     tests = [each.site.node for each in op.conditions if each.site is not None and isinstance(each.site.node, cst.If)]
-    return any(_holds(test, op.site.node) or any(_holds(test, call.site.node) for call in op.calls) for test in tests)
-
-
-def _holds(node: cst.CSTNode, inner: cst.CSTNode) -> bool:
-    pending = [node]
-    while pending:
-        current = pending.pop()
-        if current is inner:
-            return True
-        pending.extend(current.children)
-    return False
+    return any(holds(test, op.site.node) or any(holds(test, call.site.node) for call in op.calls) for test in tests)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import libcst as cst
-
 from losslint.semantics.devices import is_on_cpu, is_on_input
 from losslint.semantics.graph import Graph, Op, ancestors, members
 from losslint.semantics.operators import Shape, operators
+from losslint.semantics.syntax_walk import holds
 from losslint.semantics.values import Device, Kind, Value
 from losslint_rules.devices.device_tests import asks_for_device
 
@@ -149,9 +148,4 @@ def meets_input(graph: Graph, moved: Value) -> bool:
 def is_constant(source: Value) -> bool:
     """Whether a tensor is made at the top of a module, once for all losses."""
     site = source.origin.site
-    return site is not None and any(contains(constant, site.node) for constant in site.unit.constants.values())
-
-
-def contains(node: cst.CSTNode, sought: cst.CSTNode) -> bool:
-    """Whether a node is, or has beneath it, the one that is sought."""
-    return node is sought or any(contains(child, sought) for child in node.children)
+    return site is not None and any(holds(constant, site.node) for constant in site.unit.constants.values())

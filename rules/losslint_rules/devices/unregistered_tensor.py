@@ -54,8 +54,9 @@ from losslint.rule import Finding, Replacement, Rewrite, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, ancestors
 from losslint.semantics.members import Instance, attribute_stores
 from losslint.semantics.spelling import excerpt
+from losslint.semantics.syntax_walk import holds
 from losslint.semantics.values import Site
-from losslint_rules.devices.mixing import Mixture, contains, mixtures
+from losslint_rules.devices.mixing import Mixture, mixtures
 
 RULE = Rule(code="LL504", name="unregistered-tensor", severity=Severity.WARNING, confirmed_by=("device",))
 
@@ -107,7 +108,7 @@ def _is_after_super(store: Site) -> bool:
             continue
         called = False
         for statement in function.body.body:
-            if contains(statement, store.node):
+            if holds(statement, store.node):
                 return called
             called = called or "__init__(" in store.unit.code(statement)
     return False

@@ -8,6 +8,7 @@ from losslint.diagnostic import Applicability
 from losslint.rule import Replacement, Rewrite
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import respell, without_parentheses
+from losslint.semantics.syntax_walk import holds
 from losslint.semantics.values import Site, Value
 from losslint_rules.numerics.choices import Choice
 from losslint_rules.numerics.domains import Edge
@@ -22,7 +23,7 @@ def safe_argument(choice: Choice, maker: Op, edge: Edge, graph: Graph) -> Rewrit
     node = _argument_node(maker.site.node, maker.name)
     if choice.op.name != "where" or function is None or node is None or maker.origin.frame != choice.op.origin.frame:
         return None
-    if not _holds(choice.op.site.node, node) or not _is_elementwise(choice.kept, maker.value):
+    if not holds(choice.op.site.node, node) or not _is_elementwise(choice.kept, maker.value):
         return None
     condition = respell(graph, maker, choice.condition)
     if condition is None:
@@ -48,10 +49,6 @@ def _argument_node(node: cst.CSTNode, name: str) -> cst.BaseExpression | None:
         case cst.Call(func=cst.Attribute(value=receiver)) if name != "div":
             return receiver
     return None
-
-
-def _holds(outer: cst.CSTNode, inner: cst.CSTNode) -> bool:
-    return outer is inner or any(_holds(child, inner) for child in outer.children)
 
 
 def _is_elementwise(kept: Value, made: Value, depth: int = 8) -> bool:

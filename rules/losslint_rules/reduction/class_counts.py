@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from losslint.semantics.graph import Graph, ancestors
+from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.loss_names import words
 from losslint.semantics.values import Kind, Value
 
 
 def is_scaled_back(graph: Graph, mean: Value) -> bool:
     """Whether the mean is multiplied by a size, or divided by one over it, before it is returned."""
+    return mean.key in _multiplied_by_sizes(graph)
+
+
+@kept_for_a_file
+def _multiplied_by_sizes(graph: Graph) -> frozenset[int]:
+    """The keys of what is multiplied by a size, and of all that this is computed from."""
+    known: dict[int, bool] = {}
+    scaled: list[Value] = []
     for op in graph.named("mul"):
         if len(op.operands) == 2:
             for value, factor in (op.operands, op.operands[::-1]):
-                if _is_size(factor) and any(each.key == mean.key for each in ancestors([value])):
-                    return True
-    return False
+                if factor.key not in known:
+                    known[factor.key] = _is_size(factor)
+                if known[factor.key]:
+                    scaled.append(value)
+    return frozenset(each.key for each in ancestors(scaled))
 
 
 def _is_size(value: Value) -> bool:

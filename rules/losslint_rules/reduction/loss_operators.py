@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import libcst as cst
 
 from losslint.rule import Replacement
 from losslint.semantics.graph import Graph, members
 from losslint.semantics.literals import literal
 from losslint.semantics.operators import Shape, operators
+from losslint.semantics.syntax_walk import nodes_of
 from losslint.semantics.values import Gradient, Kind, Reduced, Site, Value
 
 _SCALINGS = frozenset("mul div neg add sub float double to clamp clamp_min clamp_max squeeze mean sum clone".split())
@@ -124,10 +123,10 @@ def _construction(graph: Graph, function: cst.BaseExpression) -> cst.Call | None
             return None
     made = [
         node.value
-        for node in _nodes(owner)
+        for node in nodes_of(owner)
         if isinstance(node, cst.Assign) and any(_is_member(target.target, name) for target in node.targets)
     ]
-    uses = [node for node in _nodes(owner) if isinstance(node, cst.Attribute) and _is_member(node, name)]
+    uses = [node for node in nodes_of(owner) if isinstance(node, cst.Attribute) and _is_member(node, name)]
     only = made[0] if len(made) == 1 and len(uses) == 2 else None
     return only if isinstance(only, cst.Call) and graph.unit.qualified(only.func) is not None else None
 
@@ -137,9 +136,3 @@ def _is_member(node: cst.CSTNode, name: str) -> bool:
         case cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=found)):
             return found == name
     return False
-
-
-def _nodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    yield node
-    for child in node.children:
-        yield from _nodes(child)

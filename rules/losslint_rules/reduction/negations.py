@@ -8,6 +8,7 @@ import libcst as cst
 
 from losslint.semantics.graph import Graph
 from losslint.semantics.loss_names import says_loss, words
+from losslint.semantics.syntax_walk import nodes_of, walk
 
 # Words for what is maximised, or for the side of a game that is.
 _SCORES = frozenset(
@@ -29,11 +30,11 @@ def is_negated_in_file(graph: Graph) -> bool:
     """Whether a call of this loss anywhere in its file, or what such a call is assigned to, stands behind a minus."""
     if graph.function is None:
         return False
-    negated = [each for node in _nodes(graph.unit.module) for each in _behind_minus(node)]
-    calls = {_last(node.func) for each in negated for node in _nodes(each) if isinstance(node, cst.Call)}
-    names = {node.value for each in negated for node in _nodes(each) if isinstance(node, cst.Name)}
+    negated = [each for node in nodes_of(graph.unit.module) for each in _behind_minus(node)]
+    calls = {_last(node.func) for each in negated for node in walk(each) if isinstance(node, cst.Call)}
+    names = {node.value for each in negated for node in walk(each) if isinstance(node, cst.Name)}
     called = {graph.function.name.value}
-    assigned = [node for node in _nodes(graph.unit.module) if isinstance(node, cst.Assign)]
+    assigned = [node for node in nodes_of(graph.unit.module) if isinstance(node, cst.Assign)]
     if graph.owner:
         called |= {graph.owner.rpartition(".")[2]} | _bound_to(assigned, graph.owner.rpartition(".")[2])
         called -= {"forward", "__call__"}
@@ -57,7 +58,7 @@ def _bound_to(assigned: list[cst.Assign], called: str) -> set[str]:
     return {
         _last(target.target)
         for node in assigned
-        if any(isinstance(each, cst.Call) and _last(each.func) == called for each in _nodes(node.value))
+        if any(isinstance(each, cst.Call) and _last(each.func) == called for each in walk(node.value))
         for target in node.targets
     } - {""}
 
@@ -66,11 +67,3 @@ def _last(node: cst.BaseExpression) -> str:
     if isinstance(node, cst.Attribute):
         return node.attr.value
     return node.value if isinstance(node, cst.Name) else ""
-
-
-def _nodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    pending: list[cst.CSTNode] = [node]
-    while pending:
-        current = pending.pop()
-        yield current
-        pending.extend(current.children)

@@ -7,7 +7,9 @@ import re
 import libcst as cst
 
 from losslint.semantics.graph import Graph
+from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.names import Function
+from losslint.semantics.syntax_walk import nodes_of
 from losslint.semantics.terms import returned_values
 from losslint.semantics.values import Kind, Reduced, Value
 
@@ -114,12 +116,12 @@ def is_called_in_file(graph: Graph) -> bool:
     if graph.function is None:
         return False
     name = graph.function.name.value
-    return any(_calls(node, name) for node in graph.unit.functions.values() if node is not graph.function)
+    return any(name in _called(node) for node in graph.unit.functions.values() if node is not graph.function)
 
 
-def _calls(node: cst.CSTNode, name: str) -> bool:
-    if isinstance(node, cst.Call):
-        called = node.func.attr if isinstance(node.func, cst.Attribute) else node.func
-        if isinstance(called, cst.Name) and called.value == name:
-            return True
-    return any(_calls(child, name) for child in node.children)
+@kept_for_a_file
+def _called(function: Function) -> frozenset[str]:
+    """The last names of what a function calls."""
+    called = [node.func for node in nodes_of(function) if isinstance(node, cst.Call)]
+    last = [each.attr if isinstance(each, cst.Attribute) else each for each in called]
+    return frozenset(each.value for each in last if isinstance(each, cst.Name))

@@ -11,6 +11,7 @@ from losslint.rule import Replacement, Rewrite, Step
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.names import dotted
 from losslint.semantics.spelling import excerpt, parenthesised, respell
+from losslint.semantics.syntax_walk import holds
 from losslint.semantics.values import Kind, Site, Value
 
 
@@ -58,11 +59,6 @@ def written(op: Op, name: str, position: int, limit: int = 40) -> str:
         return "" if value is None else excerpt(value)
     text = " ".join(op.site.unit.code(node).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def holds(outer: cst.CSTNode, inner: cst.CSTNode) -> bool:
-    """Whether a node is written inside of another."""
-    return outer is inner or any(holds(child, inner) for child in outer.children)
 
 
 def instead_of(graph: Graph, op: Op, name: str, position: int, made: Value, text_of: Value) -> Replacement | None:
