@@ -5,7 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from losslint.semantics.names import Function, Unit
-from losslint.semantics.syntax_walk import nodes_of
+from losslint.semantics.syntax_walk import nodes_of_kind
 
 MAX_CALLERS = 6
 
@@ -26,8 +26,8 @@ def callers(unit: Unit, function: Function) -> tuple[str, ...] | None:
     for caller, node in unit.functions.items():
         if node is function or caller.rpartition(".")[0] in unit.functions:
             continue
-        mentions = [each for each in nodes_of(node) if isinstance(each, cst.Name) and each.value == name]
-        called = [each for each in nodes_of(node) if isinstance(each, cst.Call) and _names(each.func, name)]
+        mentions = [each for each in nodes_of_kind(node, cst.Name) if each.value == name]
+        called = [each for each in nodes_of_kind(node, cst.Call) if _names(each.func, name)]
         if len(mentions) > len(called):
             return None
         if called:

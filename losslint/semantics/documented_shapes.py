@@ -14,7 +14,7 @@ import libcst as cst
 from losslint.semantics.graph import Graph
 from losslint.semantics.names import Function
 from losslint.semantics.sizes import Size, Sizes
-from losslint.semantics.syntax_walk import walk
+from losslint.semantics.syntax_walk import nodes_of_kind
 
 _ENTRY = r"(?:[A-Za-z_]\w*|\d+)"
 _TUPLE = re.compile(rf"[(\[]\s*({_ENTRY}(?:\s*,\s*{_ENTRY})*)\s*(,?)\s*[)\]]")
@@ -56,7 +56,7 @@ def _where_made(graph: Graph, name: str) -> Sizes | None:
 
 def _returned(function: Function) -> list[str]:
     """The names that a function returns, by themselves or in a tuple."""
-    returned = [node.value for node in walk(function.body) if isinstance(node, cst.Return)]
+    returned = [node.value for node in nodes_of_kind(function, cst.Return)]
     parts = [part.value for each in returned if isinstance(each, cst.Tuple) for part in each.elements]
     return [each.value for each in (*returned, *parts) if isinstance(each, cst.Name)]
 

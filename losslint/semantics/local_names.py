@@ -10,7 +10,8 @@ from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.names import Function
 from losslint.semantics.syntax_walk import children
 
-_OWN_SCOPE = (cst.Lambda, cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)
+_OWN_SCOPE = frozenset((cst.Lambda, cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp))
+_DEFINITIONS = frozenset((cst.FunctionDef, cst.ClassDef))
 _UNFOLLOWED = (cst.Try, cst.TryStar, cst.Match, cst.Global, cst.Nonlocal, cst.Del)
 _BINDING = frozenset(
     (
@@ -53,10 +54,10 @@ def _below(suite: cst.CSTNode) -> Iterator[cst.CSTNode]:
     pending = children(suite)
     while pending:
         node = pending.pop()
-        if isinstance(node, _OWN_SCOPE):
+        if type(node) in _OWN_SCOPE:
             continue
         yield node
-        if not isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+        if type(node) not in _DEFINITIONS:
             pending += children(node)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from operator import itemgetter
+from typing import TypeVar, cast
 
 import libcst as cst
 
 from losslint.semantics.kept import kept_for_a_file
+
+Node = TypeVar("Node", bound=cst.CSTNode)
 
 _TRIVIA = tuple("whitespace leading_lines lines_after lpar rpar header footer comma semicolon equal".split())
 _LEAVES = (cst.Name, cst.Integer, cst.Float, cst.Imaginary, cst.SimpleString)
@@ -63,3 +67,20 @@ def holds(outer: cst.CSTNode, inner: cst.CSTNode) -> bool:
 def nodes_of(definition: cst.CSTNode) -> tuple[cst.CSTNode, ...]:
     """Everything below a function or class, each definition walked once."""
     return tuple(walk(definition))
+
+
+def nodes_of_kind(definition: cst.CSTNode, *kinds: type[Node]) -> list[Node]:
+    """What is below a function or class of these very classes, in the order of the text."""
+    by_kind = _by_kind(definition)
+    found = [numbered for kind in kinds for numbered in by_kind.get(kind, ())]
+    if len(kinds) > 1:
+        found.sort(key=itemgetter(0))
+    return [cast(Node, node) for _, node in found]
+
+
+@kept_for_a_file
+def _by_kind(definition: cst.CSTNode) -> Mapping[type, Sequence[tuple[int, cst.CSTNode]]]:
+    found: dict[type, list[tuple[int, cst.CSTNode]]] = {}
+    for number, node in enumerate(nodes_of(definition)):
+        found.setdefault(type(node), []).append((number, node))
+    return found

@@ -8,7 +8,7 @@ import libcst as cst
 
 from losslint.semantics.graph import Graph
 from losslint.semantics.loss_names import says_loss, words
-from losslint.semantics.syntax_walk import nodes_of, walk
+from losslint.semantics.syntax_walk import nodes_of, nodes_of_kind, walk
 
 # Words for what is maximised, or for the side of a game that is.
 _SCORES = frozenset(
@@ -34,7 +34,7 @@ def is_negated_in_file(graph: Graph) -> bool:
     calls = {_last(node.func) for each in negated for node in walk(each) if isinstance(node, cst.Call)}
     names = {node.value for each in negated for node in walk(each) if isinstance(node, cst.Name)}
     called = {graph.function.name.value}
-    assigned = [node for node in nodes_of(graph.unit.module) if isinstance(node, cst.Assign)]
+    assigned = nodes_of_kind(graph.unit.module, cst.Assign)
     if graph.owner:
         called |= {graph.owner.rpartition(".")[2]} | _bound_to(assigned, graph.owner.rpartition(".")[2])
         called -= {"forward", "__call__"}

@@ -9,7 +9,7 @@ import libcst as cst
 from losslint.semantics.graph import Graph
 from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.names import Function
-from losslint.semantics.syntax_walk import nodes_of
+from losslint.semantics.syntax_walk import nodes_of_kind
 from losslint.semantics.terms import returned_values
 from losslint.semantics.values import Kind, Reduced, Value
 
@@ -122,6 +122,6 @@ def is_called_in_file(graph: Graph) -> bool:
 @kept_for_a_file
 def _called(function: Function) -> frozenset[str]:
     """The last names of what a function calls."""
-    called = [node.func for node in nodes_of(function) if isinstance(node, cst.Call)]
+    called = [node.func for node in nodes_of_kind(function, cst.Call)]
     last = [each.attr if isinstance(each, cst.Attribute) else each for each in called]
     return frozenset(each.value for each in last if isinstance(each, cst.Name))

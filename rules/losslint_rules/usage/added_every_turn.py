@@ -50,7 +50,7 @@ from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
 from losslint.semantics.loss_names import words
 from losslint.semantics.names import Function
-from losslint.semantics.syntax_walk import nodes_of, walk
+from losslint.semantics.syntax_walk import nodes_of_kind, walk
 from losslint.semantics.values import Site
 from losslint_rules.usage.definitions import functions, owner_of, parameters
 
@@ -67,8 +67,8 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     """Report arguments to which a loop over samples adds another argument again and again."""
     for name, function in functions(graph):
         given = {each.name.value for each in parameters(function, bool(owner_of(graph, name))) if each.default is None}
-        for loop in nodes_of(function):
-            if isinstance(loop, cst.For) and _goes_over_samples(loop):
+        for loop in nodes_of_kind(function, cst.For):
+            if _goes_over_samples(loop):
                 for statement, total, added in _additions(loop):
                     if (
                         {total, added} <= given

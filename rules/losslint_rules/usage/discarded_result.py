@@ -42,6 +42,7 @@ import libcst as cst
 from losslint.diagnostic import Applicability, Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, with_calls
 from losslint.semantics.graph import Graph, Op
+from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.names import dotted
 from losslint.semantics.operators import Shape, operators
 from losslint.semantics.syntax_walk import children
@@ -57,10 +58,15 @@ _SYNCHRONISES = frozenset({"item", "tolist", "numpy", "cpu", "equal", "allclose"
 @RULE.on_graph
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report statements that consist of a pure operator on a tensor."""
-    statements = {id(node) for _, function in functions(graph) for node in _statements(function)}
-    for op in graph.ops:
+    statements = frozenset[int]().union(*(_called_in(function) for _, function in functions(graph)))
+    for op in graph.ops if statements else ():
         if op.origin.site is not None and op.site.unit is graph.unit and id(op.site.node) in statements:
             yield from _finding(op, graph)
+
+
+@kept_for_a_file
+def _called_in(function: cst.FunctionDef) -> frozenset[int]:
+    return frozenset(map(id, _statements(function)))
 
 
 def _statements(node: cst.CSTNode) -> Iterator[cst.Call | cst.BinaryOperation]:

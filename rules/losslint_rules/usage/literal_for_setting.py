@@ -57,9 +57,10 @@ import libcst as cst
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
+from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.literals import number
 from losslint.semantics.names import Function
-from losslint.semantics.syntax_walk import nodes_of
+from losslint.semantics.syntax_walk import nodes_of_kind
 from losslint.semantics.values import Site
 from losslint_rules.usage.definitions import constructors, functions
 from losslint_rules.usage.stored_settings import stored
@@ -83,13 +84,14 @@ class Leaf:
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report numbers that stand where the setting of which they are the default stands elsewhere."""
     kept = dict(_kept(graph))
+    attributes = [each for each in _all_leaves(graph) if isinstance(each.node, cst.Attribute)]
     for _, function in functions(graph):
-        leaves = list(_leaves(function))
+        leaves = _leaves(function)
         own = {
             each.name.value: number for each in _parameters(function) if (number := _number(each.default)) is not None
         }
-        named = [each for each in _all_leaves(graph) if isinstance(each.node, cst.Attribute)]
-        named += [each for each in leaves if isinstance(each.node, cst.Name) and each.node.value in own]
+        own_names = [each for each in leaves if isinstance(each.node, cst.Name) and each.node.value in own]
+        named = attributes + own_names
         for leaf in leaves:
             number = _number(leaf.node)
             if number is None or number in _FORMULA:
@@ -134,10 +136,13 @@ def _all_leaves(graph: Graph) -> Iterator[Leaf]:
             yield from _leaves(function)
 
 
-def _leaves(function: Function) -> Iterator[Leaf]:
-    for node in nodes_of(function):
-        if not isinstance(node, cst.Call):
-            continue
+@kept_for_a_file
+def _leaves(function: Function) -> tuple[Leaf, ...]:
+    return tuple(_read_leaves(function))
+
+
+def _read_leaves(function: Function) -> Iterator[Leaf]:
+    for node in nodes_of_kind(function, cst.Call):
         called = node.func.attr if isinstance(node.func, cst.Attribute) else node.func
         if not isinstance(called, cst.Name):
             continue

@@ -62,7 +62,7 @@ import libcst as cst
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule
 from losslint.semantics.graph import Graph
-from losslint.semantics.syntax_walk import nodes_of
+from losslint.semantics.syntax_walk import nodes_of_kind
 from losslint_rules.usage.signatures import MadeCall, Slot, made_calls
 
 RULE = Rule(code="LL750", name="misplaced-argument", severity=Severity.WARNING)
@@ -112,8 +112,8 @@ def _name_of(node: cst.BaseExpression) -> str:
 def _calls_both_ways(call: MadeCall) -> bool:
     """Whether the same function is called with the names in their own places too: the exchange is meant."""
     code = call.site.unit.code
-    for node in nodes_of(call.within):
-        if isinstance(node, cst.Call) and node is not call.node and code(node.func) == code(call.node.func):
+    for node in nodes_of_kind(call.within, cst.Call):
+        if node is not call.node and code(node.func) == code(call.node.func):
             names = [_name_of(each.value) for each in node.args if each.keyword is None]
             slots = [slot.name for slot in call.signature.slots]
             if any(name and name == slot for name, slot in zip(names, slots, strict=False)):

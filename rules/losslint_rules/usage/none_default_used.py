@@ -42,7 +42,7 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import UNASKED, Graph, Op
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.syntax_walk import nodes_of, walk
+from losslint.semantics.syntax_walk import nodes_of_kind, walk
 from losslint.semantics.values import Role, Value
 from losslint_rules.usage.attribute_use import is_assigned_again
 from losslint_rules.usage.definitions import functions
@@ -124,9 +124,9 @@ def _is_a_mode(graph: Graph, name: str) -> bool:
 
 
 def _behind_try(function: cst.FunctionDef) -> Iterator[cst.CSTNode]:
-    for node in nodes_of(function):
-        if isinstance(node, (cst.Try, cst.TryStar)):
-            yield from walk(node.body)
+    tried: list[cst.Try | cst.TryStar] = nodes_of_kind(function, cst.Try, cst.TryStar)
+    for node in tried:
+        yield from walk(node.body)
 
 
 def _is_certain(op: Op, uses: list[Op], graph: Graph) -> bool:

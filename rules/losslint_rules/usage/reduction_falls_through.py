@@ -58,7 +58,7 @@ import libcst as cst
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Condition, Falling, Graph, Op
-from losslint.semantics.syntax_walk import nodes_of
+from losslint.semantics.syntax_walk import nodes_of_kind
 from losslint.semantics.values import Reduced, Value
 
 RULE = Rule(code="LL721", name="reduction-falls-through", severity=Severity.WARNING)
@@ -156,7 +156,7 @@ def _is_no(condition: Condition) -> bool:
 
 def _returns_values(path: Falling) -> bool:
     """Whether other ways through the function give something back."""
-    returns = [node for node in nodes_of(path.function) if isinstance(node, cst.Return)]
+    returns = nodes_of_kind(path.function, cst.Return)
     return any(node.value is not None and not _is_none(node.value) for node in returns)
 
 

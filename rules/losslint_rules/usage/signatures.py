@@ -10,7 +10,7 @@ import libcst as cst
 from losslint.semantics.graph import Graph
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.operators import REQUIRED, Parameter, lookup_function, lookup_module
-from losslint.semantics.syntax_walk import nodes_of
+from losslint.semantics.syntax_walk import nodes_of_kind
 from losslint.semantics.values import Site
 from losslint_rules.usage.definitions import all_functions, is_wrapped, owner_of, parameters
 
@@ -49,9 +49,7 @@ def made_calls(graph: Graph) -> Iterator[MadeCall]:
     """The calls in the loss, in its constructors and in what it calls in its file, as far as their signatures are known."""
     elsewhere = _followed(graph)
     for name, function in all_functions(graph):
-        for node in nodes_of(function):
-            if not isinstance(node, cst.Call):
-                continue
+        for node in nodes_of_kind(function, cst.Call):
             signature = elsewhere.get(id(node)) or _here(graph, owner_of(graph, name), node) or _of_torch(graph, node)
             if signature is not None:
                 yield MadeCall(Site(graph.unit, node), function, node, signature)

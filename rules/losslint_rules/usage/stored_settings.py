@@ -8,7 +8,7 @@ import libcst as cst
 
 from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.names import Function
-from losslint.semantics.syntax_walk import children, nodes_of, walk
+from losslint.semantics.syntax_walk import children, nodes_of_kind, walk
 
 _KEEPS = frozenset("float int bool str list tuple abs tensor as_tensor FloatTensor Tensor".split())
 
@@ -22,6 +22,9 @@ class Stored:
     only: bool
 
 
+_STATEMENTS: tuple[type[cst.CSTNode], ...] = (cst.Assign, cst.AnnAssign, cst.Assert, cst.If)
+
+
 @kept_for_a_file
 def stored(constructor: Function, name: str) -> Stored:
     """What becomes of a parameter of a constructor."""
@@ -29,7 +32,7 @@ def stored(constructor: Function, name: str) -> Stored:
     attributes: list[str] = []
     places: list[cst.CSTNode] = []
     seen = 0
-    for node in nodes_of(constructor):
+    for node in nodes_of_kind(constructor, *_STATEMENTS):
         match node:
             case cst.Assign(targets=[cst.AssignTarget(target=target)], value=value):
                 attribute = _own(target, this)

@@ -51,7 +51,7 @@ from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.liveness import liveness
 from losslint.semantics.names import Function, Unit, dotted
 from losslint.semantics.operators.torch_names import NAMESPACES, torch_names, torch_versions
-from losslint.semantics.syntax_walk import children, nodes_of
+from losslint.semantics.syntax_walk import children, nodes_of_kind
 from losslint.semantics.values import Site
 from losslint_rules.usage.definitions import all_functions
 
@@ -81,8 +81,8 @@ def _unknown_chains(function: Function, unit: Unit) -> tuple[tuple[cst.BaseExpre
 
 def _chooses(function: Function, unit: Unit) -> bool:
     """Whether a function asks what there is: it may never come to the lines for another version."""
-    tests = (node.test for node in nodes_of(function) if isinstance(node, (cst.If, cst.IfExp, cst.Assert)))
-    return any(_CHOICE.search(unit.code(test)) for test in tests)
+    asking: list[cst.If | cst.IfExp | cst.Assert] = nodes_of_kind(function, cst.If, cst.IfExp, cst.Assert)
+    return any(_CHOICE.search(unit.code(node.test)) for node in asking)
 
 
 def _own_names(function: Function) -> set[str]:
