@@ -261,7 +261,10 @@ def losses_in(result: Value) -> tuple[Value, ...]:
 
 
 def ancestors(values: Iterable[Value]) -> Iterator[Value]:
-    """The values and all they are computed from, each once."""
+    """The values and all they are computed from, each once.
+
+    It goes on to their `members`, written out here because rules walk this way more than any other.
+    """
     seen: set[int] = set()
     pending = list(values)
     while pending:
@@ -270,7 +273,12 @@ def ancestors(values: Iterable[Value]) -> Iterator[Value]:
             continue
         seen.add(value.key)
         yield value
-        pending.extend(members(value))
+        pending += value.origin.operands
+        pending += value.origin.keywords.values()
+        if isinstance(value.elements, tuple):
+            pending += value.elements
+        elif value.elements is not None:
+            pending += value.elements.values()
 
 
 def members(value: Value) -> Iterator[Value]:
