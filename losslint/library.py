@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,7 @@ class Library:
         self._resolved: dict[tuple[Path, str], tuple[Unit, str] | None] = {}
         self._neighbours: dict[Path, tuple[Path, ...] | None] = {}
         self._texts: dict[Path, str] = {}
+        self._failed: set[Path] = set()
 
     def open(self, source: Source) -> Unit | Diagnostic:
         """The unit of a file that is to be linted; an LL9 where libcst cannot parse it."""
@@ -37,10 +39,9 @@ class Library:
         if known is not None and self._sources[key].text == source.text:
             self._units.move_to_end(key)
             return known
-        module = parse_cst(source)
-        if isinstance(module, Diagnostic):
-            return module
-        unit = parse_unit(path, source.filename, module, source.text)
+        unit = self._parsed(path, source, parse_ast(source))
+        if isinstance(unit, Diagnostic):
+            return unit
         self._forget(key)
         self._units[key], self._sources[key] = unit, source
         return unit
@@ -92,21 +93,27 @@ class Library:
         tree = parse_ast(source)
         if isinstance(tree, Diagnostic) or too_complex(source, tree) is not None:
             return None
-        division = divide(path, source.text, tree)
-        if division is not None:
-            self._sources[path.absolute()] = source
-            return unit_in_pieces(path, str(path), source.text, division)
-        module = parse_cst(source)
-        if isinstance(module, Diagnostic):
+        unit = self._parsed(path, source, tree)
+        if isinstance(unit, Diagnostic):
             return None
         self._sources[path.absolute()] = source
-        return parse_unit(path, str(path), module, source.text)
+        return unit
+
+    def _parsed(self, path: Path, source: Source, tree: ast.Module | Diagnostic) -> Unit | Diagnostic:
+        """A file in pieces, or as a whole where that cannot be, or where libcst has failed on a piece."""
+        if not isinstance(tree, Diagnostic) and path.absolute() not in self._failed:
+            division = divide(path, source.text, tree)
+            if division is not None:
+                return unit_in_pieces(path, source.filename, source.text, division)
+        module = parse_cst(source)
+        return module if isinstance(module, Diagnostic) else parse_unit(path, source.filename, module, source.text)
 
     def leave_out(self, path: Path) -> None:
         """Take a file for one that cannot be parsed, now that libcst has failed on a piece of it."""
         key = path.absolute()
         self._forget(key)
         self._units[key] = None
+        self._failed.add(key)
 
     def texts_beside(self, unit: Unit) -> Mapping[Path, str] | None:
         """The texts of the project's other files by their paths; None where they are too many or too long to be read."""

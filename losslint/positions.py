@@ -30,12 +30,13 @@ class Positions:
         for piece in self._unit.parsed:
             if piece.start not in self._resolved:
                 self._resolved.add(piece.start)
+                self.__dict__.pop("_functions", None)
                 before = len(self._unit.text[: piece.start].encode("utf-8", "surrogatepass"))
                 self._spans.update(byte_spans(piece.module, before))
 
     @cached_property
     def _functions(self) -> list[tuple[Span, str]]:
-        found = [(self.span(node), name) for name, node in self._unit.functions.items()]
+        found = [(self.span(node), name) for name, node in self._unit.parsed_functions()]
         return sorted(found, key=lambda each: each[0].end - each[0].start)
 
     def symbol(self, node: cst.CSTNode) -> str:

@@ -23,7 +23,7 @@ def callers(unit: Unit, function: Function) -> tuple[str, ...] | None:
     """
     name = function.name.value
     found: list[str] = []
-    for caller, node in unit.functions.items():
+    for caller, node in unit.functions_that_mention(name):
         if node is function or caller.rpartition(".")[0] in unit.functions:
             continue
         mentions = [each for each in nodes_of_kind(node, cst.Name) if each.value == name]

@@ -49,7 +49,8 @@ def documented_sizes(graph: Graph) -> dict[int, Sizes]:
 
 def _where_made(graph: Graph, name: str) -> Sizes | None:
     """The shape that the only other function of the file that returns something of this name gives it in its docstring."""
-    makers = [each for each in graph.unit.functions.values() if each is not graph.function and name in _returned(each)]
+    others = (each for _, each in graph.unit.functions_that_mention(name) if each is not graph.function)
+    makers = [each for each in others if name in _returned(each)]
     text = makers[0].get_docstring() if len(makers) == 1 else None
     return shapes_in(text, _returned(makers[0])).get(name) if text else None
 

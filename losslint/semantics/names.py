@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 import libcst as cst
 
@@ -65,6 +65,16 @@ class Unit:
     def parsed(self) -> Iterator[Piece]:
         """The pieces that are parsed, which hold every node that there is of this file."""
         return (piece for piece in self.pieces if piece.is_parsed)
+
+    def parsed_functions(self) -> Iterable[tuple[str, Function]]:
+        """The functions in the pieces that are parsed, by name: every one that anything has come to is among them."""
+        functions = self.functions
+        return functions.found_in(lambda piece: piece.is_parsed) if _is_divided(functions) else functions.items()
+
+    def functions_that_mention(self, word: str) -> Iterable[tuple[str, Function]]:
+        """The functions in the pieces in whose text a word is, by name."""
+        functions = self.functions
+        return functions.found_in(lambda piece: word in piece.text) if _is_divided(functions) else functions.items()
 
     def qualified(self, node: cst.BaseExpression) -> str | None:
         """The full name behind a chain of names, imports resolved: `F.softmax` is torch.nn.functional.softmax."""
@@ -145,12 +155,12 @@ class _Later:
     """The names of one piece."""
 
     def __init__(self, piece: Piece) -> None:
-        self._piece = piece
+        self.piece = piece
 
     @cached_property
     def names(self) -> _Collector:
         """What is collected from the piece, which is parsed for it."""
-        return _collected(self._piece.module)
+        return _collected(self.piece.module)
 
 
 class _InPieces(Mapping[str, Node]):
@@ -169,11 +179,19 @@ class _InPieces(Mapping[str, Node]):
     def __contains__(self, name: object) -> bool:
         return name in self._numbers
 
+    def found_in(self, is_wanted: Callable[[Piece], bool]) -> Iterator[tuple[str, Node]]:
+        """Those in some of the pieces."""
+        return ((name, self[name]) for name, number in self._numbers.items() if is_wanted(self._found[number].piece))
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._numbers)
 
     def __len__(self) -> int:
         return len(self._numbers)
+
+
+def _is_divided(functions: Mapping[str, Node]) -> TypeGuard[_InPieces[Node]]:
+    return isinstance(functions, _InPieces)
 
 
 def _collected(module: cst.Module) -> _Collector:

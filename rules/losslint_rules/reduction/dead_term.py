@@ -92,7 +92,7 @@ def _values(graph: Graph) -> dict[int, Value]:
 def _functions(graph: Graph) -> Iterator[Function]:
     if graph.function is not None:
         yield graph.function
-    for function in graph.unit.functions.values():
+    for _, function in graph.unit.parsed_functions():
         if id(function) in graph.inlined and function is not graph.function:
             yield function
 

@@ -17,7 +17,7 @@ _HARMLESS_DECORATORS = frozenset(
 
 def functions(graph: Graph) -> Iterator[tuple[str, Function]]:
     """The loss and the functions of its file that its calls were followed into, by their qualified names."""
-    for name, function in graph.unit.functions.items():
+    for name, function in graph.unit.parsed_functions():
         if function is graph.function or id(function) in graph.inlined:
             yield name, function
 

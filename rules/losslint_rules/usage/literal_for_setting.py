@@ -60,6 +60,7 @@ from losslint.semantics.graph import Graph
 from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.literals import number
 from losslint.semantics.names import Function
+from losslint.semantics.stored_attributes import methods_of
 from losslint.semantics.syntax_walk import nodes_of_kind
 from losslint.semantics.values import Site
 from losslint_rules.usage.definitions import constructors, functions
@@ -131,9 +132,8 @@ def _default(leaf: Leaf, own: dict[str, float], kept: dict[str, float]) -> float
 
 def _all_leaves(graph: Graph) -> Iterator[Leaf]:
     """The leaves of all methods of the loss's class in this file, those that this entry does not call included."""
-    for name, function in graph.unit.functions.items():
-        if graph.owner and name.rpartition(".")[0] == graph.owner:
-            yield from _leaves(function)
+    for function in methods_of(graph.unit, graph.owner) if graph.owner else ():
+        yield from _leaves(function)
 
 
 @kept_for_a_file
