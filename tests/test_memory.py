@@ -164,6 +164,28 @@ def test_a_file_with_a_piece_that_libcst_cannot_parse_is_left_out(
     assert linted(text, path, tmp_path) == ()
 
 
+def test_a_linted_file_with_a_piece_that_libcst_cannot_parse_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = cst.parse_module
+
+    def parse(text: str) -> cst.Module:
+        if "def my_loss" in text:
+            raise cst.ParserSyntaxError("", lines=[text], raw_line=1, raw_column=0)
+        return whole(text)
+
+    monkeypatch.setattr(cst, "parse_module", parse)
+    text = "import torch\ndef my_loss(p, y):\n    return torch.relu(p).log().mean()\n"
+    assert [each.code for each in linted(text)] == ["LL904"]
+
+
+def test_functions_that_mention_a_word_are_found_without_the_others() -> None:
+    text = "def first(x):\n    return helper(x)\ndef second(x):\n    return x\n"
+    division = divide(Path("a.py"), text, ast.parse(text))
+    assert division is not None
+    unit = unit_in_pieces(Path("a.py"), "a.py", text, division)
+    assert [name for name, _ in unit.functions_that_mention("helper")] == ["first"]
+    assert [name for name, _ in unit.parsed_functions()] == ["first"]
+
+
 def test_a_class_that_is_too_long_is_left_out() -> None:
     def complaint(lines: int) -> Diagnostic | None:
         source = Source(
