@@ -123,7 +123,7 @@ def _unknown(qualified: str) -> tuple[str, str] | None:
 def _is_provided(graph: Graph, name: str) -> bool:
     """Whether the project asks for the name, or puts it into torch."""
     asked = re.compile(rf"""hasattr\([^)]*["']{name}["']|\b(?:torch|nn|F|functional|init|linalg|fft)\.{name}\s*=[^=]""")
-    own = graph.unit.code(graph.unit.module)
+    own = graph.unit.text
     return bool(asked.search(own)) or any(
         asked.search(text) for text in (graph.elsewhere() or {}).values() if name in text
     )
