@@ -48,7 +48,7 @@ from losslint.semantics.length_masks import marks_positions
 from losslint.semantics.selections import deciding_index, index_of, matched_pair, picks_by_name, selected_by
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Certainty, DType, Gradient, Kind, Reduced, Role, Value
-from losslint_rules.numerics.asked_afterwards import is_asked_afterwards
+from losslint_rules.numerics.asked_afterwards import is_asked_afterwards, is_only_compared
 from losslint_rules.numerics.choices import is_left_out
 from losslint_rules.numerics.domains import Edge
 from losslint_rules.numerics.epsilons import eps_after
@@ -83,7 +83,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         return
     if op.is_guarded(chain(divisor)) or _cancels(op.operands[0], divisor):
         return
-    if is_left_out(graph, op, Edge(divisor, 0.0)):
+    if is_left_out(graph, op, Edge(divisor, 0.0)) or is_only_compared(graph, op):
         return  # the value is right; where-nan-gradient looks at the gradient
     if zero.certainty >= Certainty.LIKELY and eps_after(op, graph) is not None:
         return  # misplaced-eps reports it
