@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -25,6 +26,8 @@ def builtin_call(frame: Frame, name: str, node: cst.Call, state: State) -> Value
     """A call of a builtin, or of a name nobody defines."""
     arguments = calls.read_arguments(frame, node, state)
     first = arguments.positional[0] if arguments.positional else None
+    if name == "dict" and first is None and arguments.complete:
+        return _mapping(frame, arguments.named, node)
     if first is None:
         return calls.opaque_call(frame, name, arguments.all, node)
     if name in ("float", "int", "bool"):
@@ -49,6 +52,8 @@ def builtin_call(frame: Frame, name: str, node: cst.Call, state: State) -> Value
         return first
     if name in ("isinstance", "hasattr", "callable", "issubclass", "all", "any"):
         key = frame.machine.number(name, *(value.key for value in arguments.positional))
+        if name == "isinstance" and len(arguments.positional) == 2:
+            frame.machine.asked_kinds[key] = (first, frame.unit.code(node.args[1].value))
         return Value(key, Kind.BOOL, origin=Origin(name, (), site=frame.site(node)))
     if name == "print":
         origin = Origin(name, arguments.positional, site=frame.site(node), frame=state.frame)
@@ -56,6 +61,15 @@ def builtin_call(frame: Frame, name: str, node: cst.Call, state: State) -> Value
     if name in ("repr", "str", "id", "type"):
         return Value(frame.machine.fresh(), Kind.OBJECT, origin=Origin(name, (), site=frame.site(node)))
     return calls.opaque_call(frame, name, arguments.all, node)
+
+
+def _mapping(frame: Frame, members: Mapping[str, Value], node: cst.Call) -> Value:
+    """`dict(device=x.device)`, which is `{"device": x.device}`."""
+    values = tuple(members.values())
+    made = frame.machine.unknown(node, frame.unit, values)
+    return made.with_(
+        kind=Kind.MAPPING, origin=Origin("mapping", values, site=frame.site(node)), elements=dict(members)
+    )
 
 
 def _converted(frame: Frame, name: str, first: Value, node: cst.Call, state: State) -> Value:

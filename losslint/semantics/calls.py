@@ -100,8 +100,8 @@ def read_arguments(frame: Frame, node: cst.Call, state: State) -> Arguments:
         value = frame.evaluate(argument.value, state)
         if argument.star == "*" and isinstance(value.elements, tuple):
             positional.extend(value.elements)
-        elif argument.star == "**" and isinstance(value.elements, dict) and value.origin.name == "keywords":
-            named.update(value.elements)
+        elif argument.star == "**" and _is_complete(value):
+            named.update(value.elements)  # type: ignore[arg-type]
         elif argument.star:
             complete = False
             positional.append(value) if argument.star == "*" else named.setdefault("**", value)
@@ -110,6 +110,14 @@ def read_arguments(frame: Frame, node: cst.Call, state: State) -> Arguments:
         else:
             positional.append(value)
     return Arguments(tuple(positional), named, complete)
+
+
+def _is_complete(value: Value) -> bool:
+    """Whether all that `**value` gives is known: keywords that were collected, or a literal whose keys are all written out."""
+    if not isinstance(value.elements, dict):
+        return False
+    literal = value.origin.name == "mapping" and len(value.elements) == len(value.origin.operands)
+    return literal or value.origin.name == "keywords"
 
 
 def bind(parameters: Sequence[Parameter], arguments: Arguments) -> dict[str, Value]:

@@ -19,10 +19,10 @@ _KEEPS = frozenset(
         "contiguous transpose permute new_tensor detach clone flatten broadcast_to"
     ).split()
 )
-_PADDED = frozenset(
+_CHOOSES = frozenset(
     (
-        "pad padding padded nonpad src tgt attn attention seq seqs sequence token tokens text mel frame frames time length "
-        "lengths len lens phoneme duration durations x y z"
+        "valid matched foreground fg pos positive positives negative negatives neg keep kept selected visible observed event "
+        "events labeled labelled annotated hard active"
     ).split()
 )
 
@@ -37,14 +37,18 @@ def holds_in_each_row(value: Value) -> bool:
     return _is_made_of_lengths(value, shortened=False)
 
 
-def says_padding(name: str) -> bool:
-    """Whether a mask's name says that it tells a sequence from its padding: `src_mask`, `attention_mask`, `x_mask`."""
-    return bool(_PADDED & set(words(name)))
+def says_choice(name: str) -> bool:
+    """Whether a mask's name says that the data choose what it selects: `valid_mask`, `pos_mask`.
+
+    Of a `mask`, a `src_mask` or an `attention_mask` nobody knows here whether it can be empty, and mostly it cannot: it
+    tells a sequence from its padding, or was drawn with a fixed share.
+    """
+    return bool(_CHOOSES & set(words(name)))
 
 
 def is_not_padding(name: str, operands: list[Value]) -> bool:
     """Whether a mask holds what is no padding, by what it is compared with: `tokens != self.pad_id`."""
-    return name == "ne" and any({"pad", "padding"} & set(words(each.origin.label)) for each in operands[1:])
+    return name == "ne" and any({"pad", "padding", "padded"} & set(words(each.origin.label)) for each in operands[1:])
 
 
 def _is_made_of_lengths(mask: Value, shortened: bool) -> bool:

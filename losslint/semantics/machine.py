@@ -90,6 +90,7 @@ class Machine:
         self.ops: list[Op] = []
         self.learned_kinds: dict[str, Kind] = {}
         self.learned_roles: dict[str, Role] = {}
+        self.asked_kinds: dict[int, tuple[Value, str]] = {}  # what isinstance() was asked, by the key of its answer
         self.constants: dict[int, object] = {}
         self.literals: dict[int, Value] = {}
         self.buffers: dict[str, Value] = {}

@@ -83,7 +83,10 @@ def read_test(frame: Frame, node: cst.BaseExpression, state: State) -> Test:
             return _instance(frame.evaluate(subject.value, state), text, state, frame.evaluate(node, state))
         case cst.Call(func=func, args=[subject]) if frame.unit.qualified(func) == "torch.is_tensor":
             return _instance(frame.evaluate(subject.value, state), "torch.Tensor", state, frame.evaluate(node, state))
-    return truthiness(frame.evaluate(node, state), state)
+    asked = frame.evaluate(node, state)
+    if asked.key in frame.machine.asked_kinds:
+        return _instance(*frame.machine.asked_kinds[asked.key], state, asked)
+    return truthiness(asked, state)
 
 
 def _junction(

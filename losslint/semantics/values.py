@@ -150,6 +150,11 @@ class ZeroWitness:
     collective: bool = True
     effect: Effect = Effect.VALUE | Effect.GRADIENT
 
+    @property
+    def is_named(self) -> bool:
+        """Whether something speaks for the zero: its source makes it likely, or is an argument that is called a mask."""
+        return self.certainty >= Certainty.LIKELY or self.source.role is Role.MASK
+
 
 @dataclass(frozen=True, slots=True)
 class Reduction:

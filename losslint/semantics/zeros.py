@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from losslint.semantics.guards import COMPARISONS, chain, closure
 from losslint.semantics.intervals import contains_zero
-from losslint.semantics.length_masks import holds_in_each_row, is_not_padding, marks_positions, says_padding
+from losslint.semantics.length_masks import holds_in_each_row, is_not_padding, marks_positions, says_choice
 from losslint.semantics.loss_names import words
 from losslint.semantics.nonempty import holds_somewhere, is_drawn_to_match
 from losslint.semantics.operators import Interval
@@ -257,7 +257,7 @@ def _of_clamp(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None
     if limit is None or limit.kind is Kind.NONE:
         return operands[0].zero
     if limit.constant in (0, 0.0) and limit.has_constant and not limit.is_default:
-        certainty = Certainty.POSSIBLE if _is_determinant(operands[0]) else Certainty.PROVEN
+        certainty = Certainty.POSSIBLE if _is_determinant(operands[0]) or _is_hull(operands[0]) else Certainty.PROVEN
         return ZeroWitness(made, "clamping at 0 makes exact zeros", certainty)
     return None
 
@@ -270,6 +270,15 @@ def _is_determinant(value: Value) -> bool:
     first = operands[0].origin
     product = first.name == "mul" and first.operands[0].key != first.operands[-1].key
     return product and operands[1].origin.name in ("mul", "pow", "square")
+
+
+def _is_hull(value: Value) -> bool:
+    """`max(a, b) - min(c, d)`, what encloses two boxes or intervals: 0 only where both are empty."""
+    operands = value.origin.operands
+    if value.origin.name != "sub" or len(operands) != 2:
+        return False
+    left, right = (each.origin.operands[0] if each.origin.name == "getitem" else each for each in operands)
+    return left.origin.name in ("max", "maximum", "fmax") and right.origin.name in ("min", "minimum", "fmin")
 
 
 def _of_larger(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
@@ -370,7 +379,7 @@ def parameter_witness(name: str, value: Value, probability: bool) -> ZeroWitness
             collective=False,
         )
     if value.role is Role.MASK:
-        certainty = Certainty.POSSIBLE if says_padding(name) else Certainty.LIKELY
+        certainty = Certainty.LIKELY if says_choice(name) else Certainty.POSSIBLE
         return ZeroWitness(value, f"`{name}` is named as a mask and may select nothing", certainty)
     if value.kind is Kind.TENSOR:
         return ZeroWitness(value, f"nothing here says that `{name}` cannot be 0", Certainty.POSSIBLE, collective=False)

@@ -114,6 +114,7 @@ def _unary() -> tuple[Operator, ...]:
             _P,
             where=t,
             also=("torch.arcsin", ".arcsin"),
+            result=Interval(-1.5708, 1.5708),
             unsafe_gradient=(Interval(-1, -1), Interval(1, 1)),
         ),
         operator(
@@ -122,9 +123,17 @@ def _unary() -> tuple[Operator, ...]:
             _P,
             where=t,
             also=("torch.arccos", ".arccos"),
+            result=Interval(0, 3.1416),
             unsafe_gradient=(Interval(-1, -1), Interval(1, 1)),
         ),
-        operator("atan", "input", _P, where=t, also=("torch.arctan", ".arctan")),
+        operator(
+            "atan",
+            "input",
+            _P,
+            where=t,
+            also=("torch.arctan", ".arctan"),
+            result=Interval(-1.5708, 1.5708),
+        ),
         operator(
             "acosh",
             "input",

@@ -58,10 +58,15 @@ RULE = Rule(code="LL803", name="ambiguous-truth", severity=Severity.WARNING)
 _WEIGHTED = ("cross_entropy_loss", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits")
 
 
+def _is_compared_whole(value: Value, graph: Graph) -> bool:
+    """Whether torch.equal or torch.allclose gives one answer for all elements."""
+    return any(each.name in ("equal", "allclose") for each in graph.uses(value))
+
+
 @RULE.on_op(BRANCH)
 def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report a truth test of a tensor with a dimension."""
-    asked = next((value for value in op.operands if has_elements(value)), None)
+    asked = next((value for value in op.operands if has_elements(value) and not _is_compared_whole(value, graph)), None)
     if asked is None:
         asked = next((value for value in op.operands if is_none_or_tensor(value, graph)), None)
         if asked is not None:

@@ -44,7 +44,7 @@ from collections.abc import Iterator
 from losslint.diagnostic import Severity
 from losslint.measurements import Measurements
 from losslint.rule import Finding, Rule, RunFinding, Step, Symptom
-from losslint.semantics.graph import Graph, ancestors
+from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.loss_names import words
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import (
@@ -97,6 +97,8 @@ def is_nondifferentiable(culprit: Value) -> bool:
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report the operator at which a whole term lost its gradient."""
     for dead in dead_terms(graph):
+        if dead.term.origin.name in _FOR_NUMPY and any(map(_carries, graph.returns)):
+            continue  # who gives arrays gets one back; the return for tensors is looked at by itself
         for culprit in dead.culprits:
             if not is_nondifferentiable(culprit) or culprit.origin.site is None:
                 continue
@@ -111,6 +113,13 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             ):
                 continue
             yield _finding(dead, culprit)
+
+
+_FOR_NUMPY = frozenset({"numpy", "item", "tolist"})
+
+
+def _carries(returned: Op) -> bool:
+    return any(each.gradient is Gradient.CARRIES for each in returned_values(returned))
 
 
 def _of_data(culprit: Value) -> bool:

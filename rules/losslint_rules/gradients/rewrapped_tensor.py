@@ -53,6 +53,8 @@ _CONSTRUCTORS = frozenset({"tensor", "as_tensor", "scalar_tensor", "from_numpy",
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report constructors that cut a returned term, and requires_grad_ on a computed loss."""
     for dead in dead_terms(graph):
+        if dead.term.origin.name in ("item", "tolist", "numpy"):
+            continue  # a number is wanted
         for culprit in dead.culprits:
             if (
                 culprit.origin.name in _CONSTRUCTORS

@@ -4,8 +4,9 @@ A mask that selects nothing, a batch without positives, two equal vectors: the d
 or NaN. One such batch is enough to ruin a run, and it comes late, when nobody looks.
 
 A finding names where the zero comes from. Counts of masks and comparisons, norms, sums of ReLU outputs are
-warnings; a tensor parameter nothing is known of is info, and so is a mask that tells sequences from their padding, by its name or
-because it compares positions with lengths: a sequence has an element. Python numbers from the configuration and sizes of tensors
+warnings; a tensor parameter nothing is known of is info. So is an argument that is called `mask` or `src_mask`, and a mask that
+compares positions with lengths: most masks tell sequences from their padding or are drawn with a fixed share.
+`valid_mask`, `pos_mask` and what compares data are warnings. Python numbers from the configuration and sizes of tensors
 are not reported.
 
 ## Bad
@@ -13,7 +14,8 @@ are not reported.
 ```python
 import torch
 
-def masked_l1_loss(pred, target, mask):
+def masked_l1_loss(pred, target):
+    mask = target > 0
     return (torch.abs(pred - target) * mask).sum() / mask.sum()
 ```
 
@@ -22,7 +24,8 @@ def masked_l1_loss(pred, target, mask):
 ```python
 import torch
 
-def masked_l1_loss(pred, target, mask):
+def masked_l1_loss(pred, target):
+    mask = target > 0
     return (torch.abs(pred - target) * mask).sum() / mask.sum().clamp(min=1)
 ```
 
@@ -85,17 +88,22 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         return
     if is_left_out(graph, op, Edge(divisor, 0.0)) or is_only_compared(graph, op):
         return  # the value is right; where-nan-gradient looks at the gradient
-    if zero.certainty >= Certainty.LIKELY and eps_after(op, graph) is not None:
+    if zero.is_named and eps_after(op, graph) is not None:
         return  # misplaced-eps reports it
-    if zero.certainty >= Certainty.LIKELY and is_asked_afterwards(graph, op):
+    if zero.is_named and is_asked_afterwards(graph, op):
         return
     in_python = op.value.kind is Kind.NUMBER and not any(each.is_tensor for each in op.operands)
     yield RULE.finding(
         op.site,
         f"`{excerpt(divisor)}` can be exactly 0, and the division then {_raises_or_gives(in_python)}: {zero.reason}",
-        severity=Severity.INFO if in_python else _SEVERITY[zero.certainty],
+        severity=Severity.INFO if in_python or _underflows(zero.source) else _SEVERITY[zero.certainty],
         evidence=with_calls(op, zero_path(divisor)),
     )
+
+
+def _underflows(source: Value) -> bool:
+    """Whether a probability would have to underflow: its logit is further from the others than a network's outputs are."""
+    return source.origin.name in ("softmax", "softmin", "sigmoid", "exp")
 
 
 def _raises_or_gives(in_python: bool) -> str:

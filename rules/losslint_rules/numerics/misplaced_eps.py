@@ -102,7 +102,7 @@ def quotient_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         return
     divisor = op.operands[1]
     zero = divisor.zero
-    if zero is None or zero.certainty < Certainty.LIKELY or divisor.role is Role.CONFIG:
+    if zero is None or not zero.is_named or divisor.role is Role.CONFIG:
         return
     added = _added_too_late(op, graph)
     if added is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from losslint.semantics.graph import Graph
 from losslint.semantics.guards import chain
 from losslint.semantics.transfer import TAKE_AFTER, takes_no_numbers
-from losslint.semantics.values import Certainty, Gradient, Value, ZeroWitness
+from losslint.semantics.values import Gradient, Value, ZeroWitness
 from losslint_rules.numerics.differences import cancelling
 from losslint_rules.numerics.squares import added_squares, squared
 
@@ -62,11 +62,7 @@ def _is_square_sum(base: Value) -> bool:
 
 def _reaches(zero: ZeroWitness | None) -> bool:
     """A named zero that no ReLU made: those write zeros into the gradient themselves."""
-    return (
-        zero is not None
-        and zero.certainty is not Certainty.POSSIBLE
-        and zero.source.origin.name not in ("relu", "relu6", "clamp", "clamp_min")
-    )
+    return zero is not None and zero.is_named and zero.source.origin.name not in ("relu", "relu6", "clamp", "clamp_min")
 
 
 def _beneath(value: Value) -> Iterator[Value]:

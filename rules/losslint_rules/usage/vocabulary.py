@@ -42,7 +42,8 @@ _UNUSED = re.compile(
 def says_unused(text: str, name: str) -> bool:
     """Whether a text says of an argument that nothing is done with it: its own line, or the next two."""
     lines = text.splitlines()
+    spelled = re.escape(name).replace("_", "[_ ]")  # "the ignore labels are not implemented" speaks of ignore_labels
     for position, line in enumerate(lines):
-        if re.search(rf"\b{re.escape(name)}\b", line) and _UNUSED.search(" ".join(lines[position : position + 3])):
+        if re.search(rf"\b{spelled}\b", line) and _UNUSED.search(" ".join(lines[position : position + 3])):
             return True
     return False
