@@ -68,6 +68,8 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 def _gradient(op: Op) -> Value | None:
     """The gradients that a norm without a dimension is taken of, as one call or as the root of a sum of squares."""
+    if not op.operands:
+        return None
     value = op.operands[0]
     if op.name == "sqrt":
         while value.origin.name in ("add", "clamp") and value.origin.operands:
