@@ -14,13 +14,18 @@ from losslint.semantics.loss_names import (
     names_a_loss,
     names_a_score,
     says_loss,
+    words,
 )
 from losslint.semantics.outline import Function, FunctionSite, decorators, parameters
+from losslint.semantics.role_names import role_by_name
+from losslint.semantics.values import Role
 
 _STEPS = ("training_step",)
 _PROPERTIES = {"property", "cached_property"}
 _NEVER = {"setter", "deleter", "overload"}
 _WITHOUT_GRADIENT = {"no_grad", "inference_mode"}
+_ADJECTIVES = frozenset({"log", "scale", "average", "sum", "return", "combine", "set"})
+"""Verbs that are as often parts of a name: log_cosh_loss, scale_invariant_loss."""
 _OTHER_FRAMEWORKS = frozenset(
     "tensorflow keras jax flax mxnet paddle mindspore theano chainer cupy numpy sklearn mlx tinygrad".split()
 )
@@ -81,8 +86,8 @@ class FunctionReader:
     def _is_named(self, node: Function) -> bool:
         if not names_a_loss(node.name) or handles(node):
             return False
-        # `estimate_loss` under no_grad watches a training; a `dice_loss` there is a mistake to be found.
-        if may_only_handle(node.name) and _WITHOUT_GRADIENT & set(decorators(node)):
+        # `estimate_loss` under no_grad watches a training; a `dice_loss` or `log_cosh_loss` there is a mistake to be found.
+        if _WITHOUT_GRADIENT & set(decorators(node)) and may_only_handle(node.name) and not _compares(node):
             return False
         result = self.result(node)
         if result.inner:
@@ -106,6 +111,12 @@ class FunctionReader:
         """Whether a function makes something of what it is given, other than a loss or an object."""
         result = self.result(node)
         return bool(parameters(node)) and not result.builds and result.work is not Work.NOTHING and not handles(node)
+
+
+def _compares(node: Function) -> bool:
+    """Whether a function whose first word may be a verb (log, scale) takes a prediction and a target, to no other end."""
+    roles = {role_by_name(each) for each in parameters(node)}
+    return words(node.name)[0] in _ADJECTIVES and {Role.PREDICTION, Role.TARGET} <= roles
 
 
 def handles(node: Function) -> bool:
