@@ -32,6 +32,7 @@ MADE = {
     "relu": ("a ReLU output is exactly 0 wherever its input is negative", True),
     "relu6": ("a ReLU6 output is exactly 0 wherever its input is negative", True),
     "abs": ("an absolute value is 0 where its argument is 0", True),
+    "one_hot": ("a one-hot encoding is 0 for every class but one", False),
     "count_nonzero": ("the count is 0 when nothing is selected", True),
 }
 LIKELY_MADE = {
