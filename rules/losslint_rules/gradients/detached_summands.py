@@ -68,11 +68,17 @@ def _scaled(value: Value) -> Value | None:
     name, operands = value.origin.name, value.origin.operands
     if name in _SCALED and operands:
         return operands[0]
-    if name in ("mul", "div") and len(operands) == 2 and _is_setting(operands[1]):
+    if name in ("mul", "div") and len(operands) == 2 and (_is_setting(operands[1]) or _is_count(value)):
         return operands[0]
     if name == "mul" and len(operands) == 2 and _is_setting(operands[0]):
         return operands[1]
     return None
+
+
+def _is_count(quotient: Value) -> bool:
+    """Whether a total is divided by one number that no gradient goes through: how many elements count."""
+    total, number = quotient.origin.operands
+    return quotient.origin.name == "div" and total.rank == number.rank == 0 and number.gradient is Gradient.NEUTRAL
 
 
 def _is_setting(value: Value) -> bool:

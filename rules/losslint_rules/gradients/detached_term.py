@@ -39,9 +39,10 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.terms import DeadTerm, dead_terms
+from losslint.semantics.terms import DeadTerm, dead_terms, nearest_culprits, returned_values
 from losslint.semantics.values import Gradient, Kind, Value
 from losslint_rules.gradients.detached_summands import CUTS, carriers, detached_summands, is_of_a_prediction
+from losslint_rules.reduction.signed_terms import signed_terms
 
 RULE = Rule(code="LL120", name="detached-term", severity=Severity.WARNING, confirmed_by=("terms",))
 
@@ -63,6 +64,25 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             continue
         told.add(dead.term.key)
         yield _finding(dead.term, cuts[0], dead.returned)
+    yield from _dead_in_functions(graph, told)
+
+
+def _dead_in_functions(graph: Graph, told: set[int]) -> Iterator[Finding]:
+    """Terms that are a function of what is detached: `F.relu(1 - real.detach()).mean()`."""
+    for op in graph.returns:
+        for value in returned_values(op) if op.gradient_matters and not graph.calls_backward else ():
+            found = [each.value for each in signed_terms(value, lambda _: False)]
+            alive = [each for each in found if each.gradient is Gradient.CARRIES]
+            for term in found if alive else ():
+                cuts = nearest_culprits(term) if term.gradient is Gradient.CUT and term.key not in told else ()
+                if not cuts or term.origin.name in CUTS or term.rank != 0 or term.interval.low < 0:
+                    continue
+                if any(each.origin.name not in CUTS or not is_of_a_prediction(each) for each in cuts):
+                    continue
+                sources = {operand.key for cut in cuts for operand in cut.origin.operands}
+                if not told & {each.key for each in cuts} and not any(each.key in sources for each in carriers(alive)):
+                    told.add(term.key)
+                    yield _finding(term, cuts[0], op)
 
 
 def _is_balanced(dead: DeadTerm, cuts: list[Value]) -> bool:

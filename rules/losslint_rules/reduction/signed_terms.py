@@ -45,6 +45,8 @@ def signed_terms(value: Value, is_whole: Callable[[Value], bool]) -> Iterator[Si
             pending.extend(SignedTerm(each, plus, term.within) for each in operands)
         elif (scaled := scaled_by_setting(current)) is not None:
             inner, factor = scaled
+            if factor.has_constant and factor.constant == 0:
+                continue  # kept in the graph, and no part of the loss
             pending.append(SignedTerm(inner, plus is not _is_negative(factor), term.within))
         elif name == "neg" and operands:
             pending.append(SignedTerm(operands[0], not plus, term.within))
