@@ -59,6 +59,16 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     if found is None or not graph.matters(op.value):
         return
     deviation, dim = found
+    if dim == 0 and deviation.origin.name == "flatten" and _meets_threshold(graph, op.value, ("pow", "square", "abs")):
+        flat = deviation.origin.site
+        if literal_int(deviation.origin.keywords.get("start_dim")) == 1:
+            yield RULE.finding(
+                op.site,
+                f"`{excerpt(deviation)}` has a row a sample, and this norm goes over the samples: it grows with the batch, and is "
+                "compared with a fixed number; take the norm over dimension 1",
+                evidence=with_calls(op, [Step(flat, "one row a sample")] if flat is not None else []),
+            )
+        return
     centre = _centre(deviation, dim)
     if centre is None or not _meets_threshold(graph, op.value):
         return
@@ -103,13 +113,15 @@ def _centre(deviation: Value, dim: int) -> Value | None:
     return None
 
 
-def _meets_threshold(graph: Graph, norm: Value) -> bool:
-    """Whether a fixed number is taken from a norm, and a hinge follows."""
+def _meets_threshold(graph: Graph, norm: Value, then: tuple[str, ...] = ()) -> bool:
+    """Whether a fixed number is taken from a norm, and a hinge follows, or one of some operators."""
     for op in graph.uses(norm):
         others = [each for each in op.operands if each.key != norm.key]
         if op.name in ("sub", "rsub", "add") and len(others) == 1 and _is_fixed(others[0]):
             for after in graph.uses(op.value):
                 low = after.keywords.get("min")
+                if after.name in then:
+                    return True
                 if after.name in _HINGES and (after.name != "clamp" or (low is not None and literal_int(low) == 0)):
                     return True
     return False

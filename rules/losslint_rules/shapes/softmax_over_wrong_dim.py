@@ -40,10 +40,11 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.measures import literal_int, sizes_of
-from losslint.semantics.sizes import exposed, rank_of
+from losslint.semantics.sizes import rank_of
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
 from losslint_rules.shapes.batches import batch_source
+from losslint_rules.shapes.unit_lengths import differ
 
 RULE = Rule(code="LL405", name="softmax-over-wrong-dim", severity=Severity.WARNING)
 
@@ -61,7 +62,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     if softmax is None or classes is None or not graph.matters(op.value):
         return
     along = literal_int(softmax.origin.keywords.get("dim"))
-    if along is None or not _differ(softmax, along, classes):
+    if along is None or not differ(softmax.origin.operands[0], along, classes):
         return
     if op.name == "nll_loss" and (rank_of(sizes_of(softmax)) or 0) < 2:
         return
@@ -124,22 +125,19 @@ def _without_sign(value: Value) -> Value:
     return value
 
 
+def _is_total_of(logits: Value, total: Value) -> bool:
+    """`logits - logsumexp(logits, keepdim=True)`, a log_softmax that is written out."""
+    return total.origin.name == "logsumexp" and total.origin.operands[0].key == logits.key
+
+
 def _normalised(value: Value) -> Value | None:
     """The softmax behind a value, through what leaves every element in its place."""
     for _ in range(20):
         if value.origin.name in ("softmax", "log_softmax"):
             return value
+        if value.origin.name == "sub" and _is_total_of(*value.origin.operands[:2]):
+            return value.origin.operands[1]
         if value.origin.name not in _SAME_PLACES or not value.origin.operands:
             return None
         value = value.origin.operands[0]
     return None
-
-
-def _differ(value: Value, one: int, other: int) -> bool:
-    """Whether two dimensions of a value are known to be different ones."""
-    sizes = sizes_of(value)
-    if sizes is None or one == other:
-        return False
-    if rank_of(sizes) is not None:
-        return one % len(sizes) != other % len(sizes)
-    return (one >= 0) is (other >= 0) and exposed(sizes, max(one, other)) is not None
