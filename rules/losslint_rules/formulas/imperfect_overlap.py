@@ -40,7 +40,7 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
-from losslint.semantics.graph import Graph, Op
+from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
 from losslint_rules.formulas.evaluation import MANY, number_at
@@ -70,6 +70,8 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
                 evidence=with_calls(op, [Step(product.origin.site, "the intersection")] if product.origin.site else []),
             )
             return
+        if _depend(left, right):
+            return  # weights of the classes by their size: both sides change them
         both, none = ({left.key: p, right.key: 1.0} for p in (1.0, 0.0))
         perfect, empty = number_at(op.value, both, MANY), number_at(op.value, none, MANY)
         if perfect is None or empty is None:
@@ -98,6 +100,15 @@ def _multiplies_sides(value: Value, left: Value, right: Value) -> bool:
         left.key,
         right.key,
     }
+
+
+def _depend(left: Value, right: Value) -> bool:
+    """Whether one side of an intersection is computed of the other."""
+    return any(
+        each.key == other.key
+        for one, other in ((left, right), (right, left))
+        for each in ancestors(one.origin.operands)
+    )
 
 
 def _division(value: Value) -> Value | None:

@@ -3,8 +3,9 @@
 Dice, IoU and Tversky are ratios of sums of probabilities. Of logits the sums can be negative or cancel: the ratio is no
 overlap, the loss leaves [0, 1], and a divisor near 0 blows it up. It trains on noise and may still seem to fall.
 
-Reported where an input is named as logits and nothing brings it into [0, 1] before it is multiplied with the target, summed,
-and divided by a sum of both, or of the hits and the weighed misses. Silent where an option decides about the sigmoid.
+Reported where an input is named as logits, or log-probabilities are taken, and nothing brings them into [0, 1] before they are
+multiplied with the target, summed, and divided by a sum of both, or of the hits and the weighed misses. Silent where an option
+decides about the sigmoid.
 
 ## Bad
 
@@ -43,6 +44,7 @@ from losslint_rules.reduction.overlaps import overlap_of, tversky_of
 
 RULE = Rule(code="LL345", name="overlap-of-logits", severity=Severity.WARNING)
 
+_LOGARITHMS = frozenset({"log_softmax", "log_sigmoid"})
 _VIEWS = frozenset(
     "view reshape flatten float double to contiguous squeeze unsqueeze type_as permute transpose getitem select".split()
 )
@@ -61,17 +63,21 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         op, side = pairs[0]
         if side is None or any(other is None for _, other in pairs):
             continue  # an option decides whether the sigmoid is taken
-        site = side.origin.site
+        site, raw = side.origin.site, _bare(side)
+        are, advice = ("logits", "take the sigmoid or softmax first")
+        if raw.origin.name in _LOGARITHMS:
+            are, advice = ("log-probabilities", "take the probabilities themselves")
         yield RULE.finding(
             op.site,
-            f"`{excerpt(_bare(side))}` are logits here, and the ratio of their sums is no overlap: take the sigmoid or softmax "
-            "first",
+            f"`{excerpt(raw)}` are {are} here, and the ratio of their sums is no overlap: {advice}",
             evidence=with_calls(op, [Step(site, "multiplied with the target as they are")] if site else []),
         )
 
 
 def _is_raw(value: Value) -> bool:
-    """Whether a value is a parameter named as logits, that may be negative."""
+    """Whether a value is a parameter named as logits, that may be negative, or the logarithm of probabilities."""
+    if value.origin.name in _LOGARITHMS:
+        return True
     named = value.origin.name == "parameter" and {"logit", "logits"} & set(words(value.origin.label))
     return bool(named) and value.interval.low < 0
 
