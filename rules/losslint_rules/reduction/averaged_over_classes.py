@@ -42,6 +42,8 @@ from collections.abc import Iterator
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op
+from losslint.semantics.loss_names import words
+from losslint.semantics.role_names import says_probability
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Role, Value
 from losslint_rules.excluding_masks import bare_mask
@@ -65,7 +67,9 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     factors = list(product_factors(op.operands[0]))
     one_hot = next((each for each in factors if _is_one_hot(each)), None)
     weight = one_hot if one_hot is not None else _distribution(factors)
-    if weight is None or not any(is_log_probability(each) for each in factors) or is_scaled_back(graph, op.value):
+    if weight is None or is_scaled_back(graph, op.value):
+        return
+    if not any(is_log_probability(each) or _is_divergence(each, weight) for each in factors):
         return
     site = bare_mask(weight).origin.site
     if one_hot is not None:
@@ -105,12 +109,30 @@ def _distribution(factors: list[Value]) -> Value | None:
 def _logits(value: Value) -> Value | None:
     """What a log_softmax, or a log of a softmax, is taken of, with all classes still there."""
     current = _placed(value)
+    if current.origin.name == "sub" and len(current.origin.operands) == 2:
+        first, second = current.origin.operands
+        return second if _is_logarithm(first) and _is_logarithm(second) else None
     if current.origin.name == "log":
         inside = current.origin.operands[0]
         while inside.origin.name in ("add", "clamp", "clamp_min") and inside.origin.operands:
             inside = inside.origin.operands[0]
         return inside if inside.origin.name == "softmax" else None
     return current if current.origin.name == "log_softmax" else None
+
+
+def _is_divergence(value: Value, weight: Value) -> bool:
+    """`log(p) - log_q`, weighed by a p that is named as probabilities."""
+    named = _placed(weight).origin.label
+    return _placed(value).origin.name == "sub" and _logits(value) is not None and says_probability(named)
+
+
+def _is_logarithm(value: Value) -> bool:
+    """A logarithm, or an input that is named as log-probabilities."""
+    current = _placed(value)
+    named = current.origin.name == "parameter" and {"log", "logp", "logprob", "logprobs"} & set(
+        words(current.origin.label)
+    )
+    return current.origin.name in ("log", "log_softmax") or bool(named)
 
 
 def _placed(value: Value) -> Value:
