@@ -16,6 +16,7 @@ _NOTS = frozenset("bitwise_not logical_not".split())
 _EXCLUDES = frozenset(
     "ignore ignored ignoring pad padding padded void valid invalid nonpad notpad unlabeled unlabelled missing blank".split()
 )
+_KNOWN = _EXCLUDES | frozenset({"measured", "observed", "available", "unmeasured", "unobserved"})
 _LENGTHS = frozenset("len lens length lengths".split())
 _SENTINELS = frozenset({-100, -1, 255, -255, -999})
 
@@ -64,14 +65,14 @@ def excludes(value: Value, op: Op, keeps: bool = True) -> str | None:
         return next((why for each in mask.origin.operands if (why := excludes(each, op, keeps)) is not None), None)
     if comparison_of(mask) and _ends_sequences(mask):
         return "this mask leaves out what is behind the end of each sequence"
+    if mask.origin.name == "parameter" and _EXCLUDES & set(words(mask.origin.label)):
+        return f"`{mask.origin.label}` says what counts"
     if value.gradient not in (Gradient.NEUTRAL, Gradient.CUT):
         return None  # a comparison of predictions is a margin or a hard negative
     if mask.origin.name == ("isfinite" if keeps else "isnan"):
         return "this mask leaves out values that are missing"
     if comparison_of(mask):
         return _by_comparison(mask, keeps) or _by_name(value, mask, op)
-    if mask.origin.name == "parameter" and _EXCLUDES & set(words(mask.origin.label)):
-        return f"`{mask.origin.label}` says what counts"
     return None
 
 
@@ -118,6 +119,6 @@ def _by_name(value: Value, mask: Value, op: Op) -> str | None:
     if any(each.kind is Kind.TENSOR and each.gradient is Gradient.CARRIES for each in ancestors([mask])):
         return None
     for name, bound in op.scope.items():
-        if bound.key in (value.key, mask.key) and _EXCLUDES & set(words(name)):
+        if bound.key in (value.key, mask.key) and _KNOWN & set(words(name)):
             return f"`{name}` says what counts"
     return None

@@ -82,7 +82,22 @@ def _uncounted(op: Op) -> tuple[Value, Value] | None:
     if elements.gradient is not Gradient.CARRIES or elements.rank == 0 or _is_handed_in(elements):
         return None
     is_input = root.origin.name == "parameter"
-    return None if _takes_part(elements, root, is_input) else (total, mask)
+    parts = [elements] if root.role is Role.WEIGHT else _summands(elements)
+    return None if all(_takes_part(each, root, is_input) for each in parts) else (total, mask)
+
+
+def _summands(elements: Value) -> list[Value]:
+    """The terms of what is summed up: a mask that is in one of them leaves the others as they are."""
+    found: list[Value] = []
+    pending = [elements]
+    while pending:
+        current = pending.pop()
+        operands = current.origin.operands
+        if current.origin.name == "add" and len(operands) == 2:
+            pending.extend(each for each in operands if each.gradient is Gradient.CARRIES and each.rank != 0)
+        else:
+            found.append(current)
+    return found or [elements]
 
 
 def _summed(value: Value) -> Value | None:

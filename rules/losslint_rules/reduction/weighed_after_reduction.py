@@ -62,6 +62,9 @@ RULE = Rule(code="LL323", name="weighed-after-reduction", severity=Severity.WARN
 _NUMBERS = frozenset(
     "alpha beta gamma lambda lam coef coefficient scale factor temperature tau t n count num step epoch ratio w".split()
 )
+_POINTWISE = frozenset(
+    "abs clamp clamp_min clamp_max div mul sqrt exp float to type_as double detach unsqueeze view".split()
+)
 _WITHOUT_ELEMENTS = frozenset("size shape numel len item dim any all select".split())
 
 
@@ -75,9 +78,12 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             continue
         for loss, weight in (op.operands, op.operands[::-1]):
             source = reduced_source(loss)
-            if source is None or not is_loss_operator(source) or source.key in told or weight.rank == 0:
+            if source is None or source.key in told or weight.rank == 0:
                 continue
-            if _is_elementwise(weight, source) or (_may_have_elements(weight) and _is_reduced(graph, op)):
+            if not is_loss_operator(source):
+                if _is_mean(source) and _is_reduced(graph, op) and _is_of_elements(weight):
+                    yield _finding(graph, op, source, weight)
+            elif _is_elementwise(weight, source) or (_may_have_elements(weight) and _is_reduced(graph, op)):
                 yield _finding(graph, op, source, weight)
 
 
@@ -154,6 +160,23 @@ def _may_have_elements(weight: Value) -> bool:
     return not _NUMBERS & set(words(current.origin.label))
 
 
+def _is_mean(source: Value) -> bool:
+    """Whether a value is the mean over all elements of an error."""
+    return source.origin.name == "mean" and reduces_all(source) and source.origin.operands[0].interval.low >= 0
+
+
+def _is_of_elements(weight: Value) -> bool:
+    """Whether weights are worked out, element by element, of an input that is a tensor and no prediction."""
+    current = weight
+    for _ in range(12):
+        if current.origin.name in _POINTWISE and current.origin.operands:
+            current = current.origin.operands[0]
+        else:
+            break
+    is_input = current.origin.name == "parameter" and current.kind is Kind.TENSOR and current.role is not Role.CONFIG
+    return is_input and not _NUMBERS & set(words(current.origin.label))
+
+
 def _is_reduced(graph: Graph, product: Op) -> bool:
     """Whether the product itself is reduced over all elements."""
     return any(reduces_all(op.value) and op.operands[0].key == product.value.key for op in graph.named("mean", "sum"))
@@ -161,11 +184,13 @@ def _is_reduced(graph: Graph, product: Op) -> bool:
 
 def _finding(graph: Graph, op: Op, source: Value, weight: Value) -> Finding:
     site = source.origin.site
-    replacement = with_reduction(graph, source, "none") if is_reduced_later(graph, source) else None
+    is_loss = is_loss_operator(source)
+    replacement = with_reduction(graph, source, "none") if is_loss and is_reduced_later(graph, source) else None
+    advice = 'use reduction="none", weigh, then reduce' if is_loss else "keep a dimension for them, weigh, then reduce"
     return RULE.finding(
         op.site,
         f"`{excerpt(source)}` is one number, the {how_reduced(source)} over all elements, so `{excerpt(weight)}` cannot weigh "
-        'its elements and only scales the whole: use reduction="none", weigh, then reduce',
+        f"its elements and only scales the whole: {advice}",
         evidence=with_calls(op, [Step(site, "reduced here")] if site is not None else []),
         rewrite=None
         if replacement is None
