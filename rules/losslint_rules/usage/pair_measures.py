@@ -5,7 +5,7 @@ from __future__ import annotations
 from losslint.semantics.values import Kind, Value
 
 _VIEWS = frozenset(
-    "squeeze unsqueeze view reshape flatten float double to contiguous diagonal diag getitem expand gather".split()
+    "squeeze unsqueeze view reshape flatten float double to contiguous diagonal diag getitem expand gather masked_fill".split()
 )
 _SIMILARITIES = frozenset("cosine_similarity matmul mm bmm dot einsum".split())
 _DISTANCES = frozenset("pairwise_distance cdist pdist".split())
@@ -51,12 +51,17 @@ def _measured(value: Value) -> Value:
     while current.origin.operands:
         name, operands = current.origin.name, current.origin.operands
         scales = name in ("div", "mul") and _is_scale(operands[1])
-        reduces = name in _TOTALS and operands[0].origin.name in _SIMILARITIES | _DISTANCES | _NORMS
+        reduces = name in _TOTALS and _filled(operands[0]).origin.name in _SIMILARITIES | _DISTANCES | _NORMS
         if name in _VIEWS or scales or reduces:
             current = operands[0]
         else:
             break
     return current
+
+
+def _filled(value: Value) -> Value:
+    """The measures of all pairs, of which some were filled."""
+    return value.origin.operands[0] if value.origin.name == "masked_fill" else value
 
 
 def _is_scale(value: Value) -> bool:

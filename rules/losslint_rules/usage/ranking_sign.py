@@ -5,7 +5,7 @@ positive pair: `relu(negative - positive + margin)`. Distances have to be lower:
 wrong one of the two trains the opposite, and the loss falls all the same.
 
 Reported where the operators say which of the two it is (a cosine or an inner product, a norm of a difference) and the names
-of the inputs say which pair is which. Whatever is only named as a score or a distance is silent.
+of the inputs, or of the measures themselves, say which pair is which. Whatever is only named as a score or a distance is silent.
 
 ## Bad
 
@@ -36,7 +36,7 @@ A run confirms it by a loss that rises as the positive moves to the anchor.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
@@ -44,9 +44,10 @@ from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.loss_names import words
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Kind, Role, Value
+from losslint_rules.formulas.sides import names_of
 from losslint_rules.usage.pair_measures import is_distance, is_similarity
 
-RULE = Rule(code="LL770", name="ranking-sign", severity=Severity.WARNING, preview=True)
+RULE = Rule(code="LL770", name="ranking-sign", severity=Severity.WARNING)
 
 _POSITIVE = frozenset({"pos", "positive", "positives"})
 _NEGATIVE = frozenset({"neg", "negs", "negative", "negatives"})
@@ -62,7 +63,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         if pair is None:
             continue
         added, taken = pair
-        sides = _side(added), _side(taken)
+        sides = _side(added, graph), _side(taken, graph)
         similar = is_similarity(added) and is_similarity(taken)
         distant = is_distance(added) and is_distance(taken)
         wrong = ("positive", "negative") if similar else ("negative", "positive") if distant else None
@@ -109,9 +110,14 @@ def _difference(value: Value) -> tuple[Value, Value] | None:
     return (added[0], taken[0]) if len(added) == len(taken) == 1 else None
 
 
-def _side(value: Value) -> str:
-    """Which pair a measure is of, by the inputs it is computed from."""
-    names = [set(words(each.origin.label)) for each in ancestors([value]) if each.origin.name == "parameter"]
-    positive = any(_POSITIVE & each for each in names)
-    negative = any(_NEGATIVE & each for each in names)
+def _side(value: Value, graph: Graph) -> str:
+    """Which pair a measure is of, by the inputs it is computed from, or else by the names it has."""
+    inputs = [each.origin.label for each in ancestors([value]) if each.origin.name == "parameter"]
+    return _said(inputs) or _said(names_of(value, graph))
+
+
+def _said(names: Iterable[str]) -> str:
+    said = [set(words(each)) for each in names]
+    positive = any(_POSITIVE & each for each in said)
+    negative = any(_NEGATIVE & each for each in said)
     return "positive" if positive and not negative else "negative" if negative and not positive else ""
