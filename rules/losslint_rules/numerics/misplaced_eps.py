@@ -44,7 +44,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.guards import chain
 from losslint.semantics.intervals import contains_zero
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.values import Certainty, Gradient, Role, Value
+from losslint.semantics.values import Certainty, Gradient, Kind, Role, Value
 from losslint_rules.numerics.choices import is_left_out
 from losslint_rules.numerics.domains import Edge
 from losslint_rules.numerics.epsilons import eps_after, is_data, split_epsilon
@@ -97,17 +97,36 @@ def root_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 @RULE.on_op("div")
 def quotient_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
-    """Report `a / b + eps` where b has a zero witness."""
+    """Report `a / b + eps` where b has a zero witness, or is a total that nothing keeps from 0."""
     if len(op.operands) < 2:
         return
     divisor = op.operands[1]
     zero = divisor.zero
-    if zero is None or not zero.is_named or divisor.role is Role.CONFIG:
+    is_witnessed = zero is not None and zero.is_named
+    if divisor.role is Role.CONFIG or not (is_witnessed or _is_total(divisor)):
         return
     added = _added_too_late(op, graph)
     if added is not None:
         text = f"does not keep the divisor `{excerpt(divisor)}` from 0"
         yield _finding(op, added, text, divisor, Severity.WARNING)
+
+
+def _is_total(divisor: Value) -> bool:
+    """Whether a divisor is a sum or a product over elements of the inputs, or made of several, that may be 0."""
+    totals = [each for each in _parts(divisor) if each.origin.name in ("sum", "prod")]
+    return bool(totals) and is_data(divisor) and contains_zero(divisor.interval)
+
+
+def _parts(value: Value) -> Iterator[Value]:
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        if current.origin.name in ("add", "sub"):
+            if any(each.kind is Kind.NUMBER or each.role is Role.CONFIG for each in current.origin.operands):
+                continue  # kept from 0 by a number
+            pending.extend(current.origin.operands)
+        else:
+            yield current
 
 
 def _added_too_late(op: Op, graph: Graph, even_as_guard: bool = False) -> Op | None:

@@ -52,6 +52,7 @@ from losslint_rules.reduction.loss_operators import is_loss_operator
 RULE = Rule(code="LL316", name="dead-term", severity=Severity.WARNING)
 
 _WEIGHING = frozenset({"weight", "weights", "mask", "masks"})
+_TERMS = frozenset("nll ce bce mse mae kl kld penalty".split())
 _PARTS = frozenset({"split", "chunk", "unbind", "topk", "sort", "max", "min", "size"})
 
 
@@ -105,7 +106,7 @@ def _is_term(graph: Graph, name: str, node: cst.BaseExpression, values: dict[int
     if value.gradient is not Gradient.CARRIES or value.kind not in (Kind.TENSOR, Kind.UNKNOWN):
         return False
     reduced = value.rank == 0 and value.reduction.kind in (Reduced.MEAN, Reduced.SUM)
-    return is_loss_operator(value) or reduced or is_loss_value(name)
+    return is_loss_operator(value) or reduced or is_loss_value(name) or bool(_TERMS & set(words(name)))
 
 
 def _weighs(name: str, value: Value | None) -> bool:

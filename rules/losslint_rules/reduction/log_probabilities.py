@@ -35,12 +35,32 @@ def is_log_probability(value: Value) -> bool:
         current = current.origin.operands[0]
     if current.gradient is not Gradient.CARRIES:
         return False
-    if current.origin.name in ("log_softmax", "log_sigmoid"):
+    if current.origin.name in ("log_softmax", "log_sigmoid") or _is_written_out(current):
         return True
     if current.origin.name != "log":
         return False
     inside = _unguarded(current.origin.operands[0])
     return inside.interval.low >= 0 and inside.interval.high <= 1
+
+
+def _is_written_out(value: Value) -> bool:
+    """`x - logsumexp(x)`, `x - log(exp(x).sum())`, with a mask in the sum or a small number beside it."""
+    operands = value.origin.operands
+    if value.origin.name != "sub" or len(operands) != 2:
+        return False
+    logits, total = operands
+    if total.origin.name == "logsumexp":
+        return total.origin.operands[0].key == logits.key
+    if total.origin.name != "log":
+        return False
+    inside = total.origin.operands[0]
+    if inside.origin.name in ("add", "clamp", "clamp_min") and inside.origin.operands:
+        inside = inside.origin.operands[0]
+    if inside.origin.name != "sum":
+        return False
+    terms = inside.origin.operands[0]
+    factors = terms.origin.operands if terms.origin.name == "mul" else (terms,)
+    return any(each.origin.name == "exp" and each.origin.operands[0].key == logits.key for each in factors)
 
 
 def _unguarded(probability: Value) -> Value:

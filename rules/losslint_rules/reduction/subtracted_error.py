@@ -41,7 +41,7 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
-from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.graph import Graph, Op
 from losslint.semantics.loss_names import words
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import returned_values
@@ -49,6 +49,7 @@ from losslint.semantics.values import Gradient, Role, Value
 from losslint_rules.formulas.gaussian_kl import divergence_of
 from losslint_rules.formulas.polynomials import polynomial
 from losslint_rules.formulas.sides import parameters_in
+from losslint_rules.reduction.error_forms import has_residual, is_squared_mean
 from losslint_rules.reduction.loss_operators import is_loss_operator
 from losslint_rules.reduction.signed_terms import SignedTerm, signed_terms
 
@@ -61,10 +62,6 @@ _OPPOSED = frozenset(
     "reward advantage other others distractor mutual info information decorrelation repel repulsion diversity push far".split()
 )
 _RANKINGS = frozenset({"cosine_embedding_loss", "margin_ranking_loss", "triplet_margin_loss"})
-_LOGARITHMS = frozenset({"log", "log_softmax", "log_sigmoid"})
-_SIZES = frozenset({"abs", "pow", "square", "norm", "linalg_vector_norm", "linalg_norm", "relu"})
-_VIEWS = frozenset("view reshape flatten squeeze unsqueeze float to contiguous permute transpose".split())
-_FOLLOWED = _VIEWS | frozenset("mean sum div neg sqrt gather getitem clamp clamp_min abs pow masked_fill where".split())
 
 
 @RULE.on_graph
@@ -79,7 +76,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         for value in returned_values(op):
             found = list(signed_terms(value, lambda each: _divergence_sign(each) is not None))
             added = [each for each in found if _error(each) is True or _is_added_loss(each)]
-            taken = [each for each in found if _error(each) is False]
+            taken = [each for each in found if _error(each) is False or _is_twin(each, added)]
             for term in taken if added else ():
                 if term.value.key not in told and not _contrasts(term, added):
                     told.add(term.value.key)
@@ -96,7 +93,7 @@ def _error(term: SignedTerm) -> bool | None:
         return term.is_added is (slope > 0)
     grows = value.interval.low >= 0 and value.interval.high == math.inf
     falls = value.interval.high <= 0 and value.interval.low == -math.inf
-    if not (grows or falls) or value.origin.name in _RANKINGS or _is_squared_mean(value) or not _has_residual(value):
+    if not (grows or falls) or value.origin.name in _RANKINGS or is_squared_mean(value) or not has_residual(value):
         return None
     inputs = parameters_in(value)
     compares = any(each.role is Role.TARGET for each in inputs) and any(
@@ -105,44 +102,21 @@ def _error(term: SignedTerm) -> bool | None:
     return term.is_added is grows if compares else None
 
 
-def _has_residual(value: Value) -> bool:
-    """Whether a value is one of torch's losses, or a sum of the sizes of differences, or of logarithms: no overlap or score."""
-    pending, seen = [value], set[int]()
-    while pending and len(seen) < 40:
-        current = pending.pop()
-        seen.add(current.key)
-        name, operands = current.origin.name, current.origin.operands
-        if is_loss_operator(current) or name in _LOGARITHMS:
-            return True
-        if name in _SIZES and operands and _bare(operands[0]).origin.name == "sub":
-            return True
-        if name in ("mul", "add"):
-            pending.extend(each for each in operands if each.key not in seen)
-        elif name in _FOLLOWED and operands:
-            pending.append(operands[0])
-    return False
-
-
-def _bare(value: Value) -> Value:
-    current = value
-    while current.origin.name in _VIEWS and current.origin.operands:
-        current = current.origin.operands[0]
-    return current
-
-
-def _is_squared_mean(value: Value) -> bool:
-    """`error.mean() ** 2`, which a mean of the squares is never below: the difference of the two is a variance."""
-    current = value
-    while current.origin.operands and current.origin.name not in ("sum", "mean"):
-        if current.origin.name in ("pow", "square", "abs"):
-            return any(each.origin.name in ("sum", "mean") for each in ancestors([current.origin.operands[0]]))
-        current = current.origin.operands[0]
-    inner = current.origin.operands[0] if current.origin.operands else current
-    return inner.origin.name in ("pow", "square") and _is_squared_mean(inner)
-
-
 def _is_added_loss(term: SignedTerm) -> bool:
     return term.is_added and term.value.gradient is Gradient.CARRIES and is_loss_operator(term.value)
+
+
+def _is_twin(term: SignedTerm, added: list[SignedTerm]) -> bool:
+    """Whether a loss of torch is subtracted that compares the same inputs as one that is added."""
+    if term.is_added or not is_loss_operator(term.value) or term.value.gradient is not Gradient.CARRIES:
+        return False
+    inputs = {each.key for each in parameters_in(term.value)}
+    return len(inputs) > 1 and any(
+        is_loss_operator(each.value)
+        and each.value.origin.name == term.value.origin.name
+        and {one.key for one in parameters_in(each.value)} == inputs
+        for each in added
+    )
 
 
 def _divergence_sign(value: Value) -> float | None:

@@ -10,7 +10,7 @@ from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.names import Function
 from losslint.semantics.syntax_walk import children, nodes_of_kind, walk
 
-_KEEPS = frozenset("float int bool str list tuple abs tensor as_tensor FloatTensor Tensor".split())
+_KEEPS = frozenset("float int bool str list tuple abs tensor as_tensor FloatTensor Tensor Parameter".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,12 @@ def stored(constructor: Function, name: str) -> Stored:
                     attributes.append(attribute)
                     places.append(node)
                     seen += _count(value, name)
+            case cst.Expr(value=cst.Call() as call):
+                attribute, kept = _registered(call, this)
+                if attribute and kept is not None and _keeps(kept, name):
+                    attributes.append(attribute)
+                    places.append(node)
+                    seen += _count(kept, name)
             case cst.Assert():
                 seen += _count(node, name)
             case cst.If(test=test, body=body) if _only_checks(body, name):
@@ -55,6 +61,17 @@ def stored(constructor: Function, name: str) -> Stored:
                     _count(each, name) for each in walk(body) if isinstance(each, cst.Raise)
                 )
     return Stored(tuple(dict.fromkeys(attributes)), tuple(places), seen == _count(constructor.body, name))
+
+
+def _registered(call: cst.Call, this: str) -> tuple[str, cst.BaseExpression | None]:
+    """`self.register_buffer("weight", torch.tensor(weight))`: the name and the value of a buffer."""
+    match call:
+        case cst.Call(
+            func=cst.Attribute(value=cst.Name(value=head), attr=cst.Name(value="register_buffer")),
+            args=[cst.Arg(value=cst.SimpleString() as written), cst.Arg(value=kept), *_],
+        ) if head == this:
+            return str(written.evaluated_value), kept
+    return "", None
 
 
 def _own(target: cst.BaseExpression, this: str) -> str:

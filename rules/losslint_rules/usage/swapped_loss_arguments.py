@@ -80,7 +80,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 def _named(op: Op, graph: Graph, first: Value, second: Value) -> tuple[str, str] | None:
     """The names of two inputs of the loss of which the first is a target and the second, before it in the loss's own
     signature, a prediction."""
-    labels, prediction = through_views(first), through_views(second)
+    labels, prediction = _resampled(first), _resampled(second)
     order = [each.key for each in graph.parameters]
     if labels.key not in order or prediction.key not in order or order.index(labels.key) < order.index(prediction.key):
         return None
@@ -94,6 +94,20 @@ def _named(op: Op, graph: Graph, first: Value, second: Value) -> tuple[str, str]
     return (name, other) if second.gradient is not Gradient.CUT else None
 
 
+def _resampled(value: Value) -> Value:
+    """The input behind views, a pooling or resizing, and the turns of a loop that do it again."""
+    current = through_views(value)
+    for _ in range(12):
+        if (current.origin.name == "phi" and current.origin.label == "loop head") or (
+            current.origin.name in _RESIZES and current.origin.operands
+        ):
+            current = through_views(current.origin.operands[0])
+        else:
+            break
+    return current
+
+
+_RESIZES = frozenset("avg_pool1d avg_pool2d avg_pool3d max_pool1d max_pool2d max_pool3d interpolate upsample".split())
 _TARGETS = frozenset("target targets label labels gt truth onehot".split())
 _OUTPUTS = frozenset("output outputs out score scores student recon reconstruction prob probs".split())
 _PREDICTIONS = frozenset("logit logits pred preds prediction predictions predicted".split())
