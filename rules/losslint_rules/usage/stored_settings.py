@@ -22,7 +22,7 @@ class Stored:
     only: bool
 
 
-_STATEMENTS: tuple[type[cst.CSTNode], ...] = (cst.Assign, cst.AnnAssign, cst.Assert, cst.If)
+_STATEMENTS: tuple[type[cst.CSTNode], ...] = (cst.Assign, cst.AnnAssign, cst.Expr, cst.Assert, cst.If)
 
 
 @kept_for_a_file
