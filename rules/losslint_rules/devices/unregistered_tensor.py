@@ -103,7 +103,7 @@ def _finding(name: str, store: Site, mixture: Mixture) -> Finding:
 
 def _is_after_super(store: Site) -> bool:
     """Whether the constructor has called the one of nn.Module: before that there are no buffers."""
-    for qualified, function in store.unit.functions.items():
+    for qualified, function in store.unit.parsed_functions():
         if not qualified.endswith("__init__"):
             continue
         called = False

@@ -64,7 +64,7 @@ _CHOICES = frozenset("min max minimum maximum where".split())
 @RULE.on_graph
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report terms of a returned loss that have the sign of what is maximised."""
-    if not is_named_as_loss(graph) or graph.calls_backward or is_negated_in_file(graph):
+    if not is_named_as_loss(graph) or graph.calls_backward:
         return
     told: set[int] = set()
     divergences = {op.value.key for op in graph.named("add", "sub") if divergence_of(polynomial(op.value)) is not None}
@@ -75,6 +75,8 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             for term, sign in found:
                 what = _wrong(term, sign, op, has_policy) if term.gradient is Gradient.CARRIES else None
                 if what is not None and term.key not in told and term.origin.site is not None:
+                    if is_negated_in_file(graph):
+                        return
                     told.add(term.key)
                     yield _finding(op, term, what)
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import libcst as cst
 
 from losslint.semantics.graph import Graph
+from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.loss_names import says_loss, words
-from losslint.semantics.syntax_walk import nodes_of, nodes_of_kind, walk
+from losslint.semantics.syntax_walk import nodes_of_kind, walk
 
 # Words for what is maximised, or for the side of a game that is.
 _SCORES = frozenset(
@@ -26,11 +27,12 @@ def is_named_as_loss(graph: Graph) -> bool:
     return any(says_loss(name) for name in names) and not any(_SCORES & set(words(name)) for name in names)
 
 
+@kept_for_a_file
 def is_negated_in_file(graph: Graph) -> bool:
     """Whether a call of this loss anywhere in its file, or what such a call is assigned to, stands behind a minus."""
     if graph.function is None:
         return False
-    negated = [each for node in nodes_of(graph.unit.module) for each in _behind_minus(node)]
+    negated = [each for node in nodes_of_kind(graph.unit.module, *_MINUS) for each in _behind_minus(node)]
     calls = {_last(node.func) for each in negated for node in walk(each) if isinstance(node, cst.Call)}
     names = {node.value for each in negated for node in walk(each) if isinstance(node, cst.Name)}
     called = {graph.function.name.value}
@@ -39,6 +41,9 @@ def is_negated_in_file(graph: Graph) -> bool:
         called |= {graph.owner.rpartition(".")[2]} | _bound_to(assigned, graph.owner.rpartition(".")[2])
         called -= {"forward", "__call__"}
     return bool(called & calls) or any(_bound_to(assigned, each) & names for each in called)
+
+
+_MINUS: tuple[type[cst.CSTNode], ...] = (cst.UnaryOperation, cst.BinaryOperation, cst.AugAssign)
 
 
 def _behind_minus(node: cst.CSTNode) -> Iterator[cst.BaseExpression]:
