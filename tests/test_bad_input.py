@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-HAZARD = "import torch\n\n\ndef masked_loss(pred, mask):\n    return (pred * mask).sum() / mask.sum()\n"
+HAZARD = "import torch\n\n\ndef masked_loss(pred, pos_mask):\n    return (pred * pos_mask).sum() / pos_mask.sum()\n"
 
 
 def run(*arguments: str, cwd: Path, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:

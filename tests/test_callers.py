@@ -11,10 +11,10 @@ from linted import linted
 HELPER = """
 import torch
 
-def _mean_loss(values, mask, reduction="sum"):
+def _mean_loss(values, valid, reduction="sum"):
     if reduction == "sum":
-        return (values * mask).sum() / mask.sum().clamp(min=1)
-    return (values * mask).sum() / mask.sum()
+        return (values * valid).sum() / valid.sum().clamp(min=1)
+    return (values * valid).sum() / valid.sum()
 """
 
 

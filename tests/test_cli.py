@@ -17,7 +17,7 @@ import torch.nn.functional as F
 
 
 def nll_loss(x, y):
-    return -(y * torch.log(F.softmax(x, dim=1))).mean()
+    return -(y * torch.log(F.softmax(x, dim=1))).sum(dim=1).mean()
 """
 UNREDUCED = """\
 import torch.nn as nn
@@ -113,7 +113,7 @@ def test_diff_shows_and_changes_nothing(tmp_path: Path) -> None:
     sample.write_text(LOG)
     done = run("check", "--diff", ".", cwd=tmp_path)
     assert done.returncode == 1
-    assert "+    return -(y * F.log_softmax(x, dim=1)).mean()" in done.stdout
+    assert "+    return -(y * F.log_softmax(x, dim=1)).sum(dim=1).mean()" in done.stdout
     assert sample.read_text() == LOG
 
 
