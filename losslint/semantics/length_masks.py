@@ -75,7 +75,7 @@ def _is_made_of_lengths(mask: Value, shortened: bool) -> bool:
 def _is_positions(value: Value) -> bool:
     while value.origin.name in _KEEPS and value.origin.operands:
         value = value.origin.operands[0]
-    return value.origin.name == "arange"
+    return value.origin.name in ("arange", "argsort", "randperm")
 
 
 def _is_shortened(lengths: Value) -> bool:

@@ -89,6 +89,8 @@ def _is_plain_loss(graph: Graph) -> bool:
 
 
 def _trains(unit: Unit) -> bool:
+    if "set_device(" in unit.text or "init_process_group(" in unit.text:
+        return True  # each process chooses its GPU
     return any(target == name or target.startswith(f"{name}.") for target in unit.imports.values() for name in _TRAINS)
 
 

@@ -112,7 +112,8 @@ def in_source(graph: Graph) -> Iterator[Finding]:
                 or dead.term.origin.name in ("detach", "data")
             ):
                 continue
-            yield _finding(dead, culprit)
+            sometimes = dead.whole and any(map(_carries, graph.returns))
+            yield _finding(dead, culprit, Severity.INFO if sometimes else RULE.severity)
 
 
 _FOR_NUMPY = frozenset({"numpy", "item", "tolist"})

@@ -68,6 +68,8 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             and not any(each.origin.name in _CONSTRUCTORS for each in dead.culprits)
         ):
             yield _made_a_leaf(dead)
+    if graph.calls_backward:
+        return  # what is asked for a gradient here may be an image to attack
     for op in graph.returns:
         for value in returned_values(op):
             yield from (_forced(term) for term in terms(value) if _is_forced(term))

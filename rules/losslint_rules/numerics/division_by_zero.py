@@ -56,6 +56,7 @@ from losslint_rules.numerics.choices import is_left_out
 from losslint_rules.numerics.domains import Edge
 from losslint_rules.numerics.epsilons import eps_after
 from losslint_rules.numerics.indicators import counted_indicator
+from losslint_rules.numerics.underflows import underflows
 from losslint_rules.runs import NonFinite, findings
 
 RULE = Rule(
@@ -96,14 +97,23 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     yield RULE.finding(
         op.site,
         f"`{excerpt(divisor)}` can be exactly 0, and the division then {_raises_or_gives(in_python)}: {zero.reason}",
-        severity=Severity.INFO if in_python or _underflows(zero.source) else _SEVERITY[zero.certainty],
+        severity=Severity.INFO if in_python or _is_remote(zero.source) else _SEVERITY[zero.certainty],
         evidence=with_calls(op, zero_path(divisor)),
     )
 
 
-def _underflows(source: Value) -> bool:
-    """Whether a probability would have to underflow: its logit is further from the others than a network's outputs are."""
-    return source.origin.name in ("softmax", "softmin", "sigmoid", "exp")
+def _is_remote(source: Value) -> bool:
+    """Whether only an underflow, or two tensors that are equal in all elements, would make the zero."""
+    return underflows(source) or _is_square_of_difference(source)
+
+
+def _is_square_of_difference(value: Value) -> bool:
+    if value.origin.name not in ("square", "pow", "mul"):
+        return False
+    base = value.origin.operands[0]
+    if base.origin.name != "sub" or len(base.origin.operands) != 2:
+        return False
+    return base.origin.operands[1].origin.name != "mean"  # x - x.mean() is 0 where x is constant
 
 
 def _raises_or_gives(in_python: bool) -> str:

@@ -52,6 +52,7 @@ from losslint.semantics.values import Certainty, DType, Gradient, Role, Value, Z
 from losslint_rules.numerics.default_paths import excludes_default
 from losslint_rules.numerics.differences import cancelling
 from losslint_rules.numerics.squares import added_squares
+from losslint_rules.numerics.underflows import underflows
 
 RULE = Rule(
     code="LL220",
@@ -101,6 +102,7 @@ def _at_zero(op: Op, graph: Graph, slope: str) -> Iterator[Finding]:
     yield RULE.finding(
         op.site,
         f"{slope} is infinite where `{excerpt(base)}` is 0, and the gradient is NaN there: {zero.reason}",
+        severity=Severity.INFO if underflows(zero.source) else Severity.WARNING,
         evidence=with_calls(op, zero_path(base)),
     )
 

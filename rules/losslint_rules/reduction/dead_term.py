@@ -100,6 +100,8 @@ def _functions(graph: Graph) -> Iterator[Function]:
 
 def _is_term(graph: Graph, name: str, node: cst.BaseExpression, values: dict[int, Value]) -> bool:
     """Whether a loss is assigned to a name: what torch's losses give, a mean, or something computed and so called."""
+    if _MEASURED & set(words(name)):
+        return False
     value = values.get(id(node))
     if value is None:
         return id(node) in graph.opaque and is_loss_value(name)
@@ -107,6 +109,10 @@ def _is_term(graph: Graph, name: str, node: cst.BaseExpression, values: dict[int
         return False
     reduced = value.rank == 0 and value.reduction.kind in (Reduced.MEAN, Reduced.SUM)
     return is_loss_operator(value) or reduced or is_loss_value(name) or bool(_TERMS & set(words(name)))
+
+
+_MEASURED = frozenset("val valid validation test eval evaluation dev".split())
+"""`loss_val` is computed after a step of training, to be looked at."""
 
 
 def _weighs(name: str, value: Value | None) -> bool:

@@ -116,11 +116,14 @@ def in_loop(op: Op, graph: Graph) -> Iterator[Finding]:
         return
     if not _adds_differentiated(op, graph) or not _is_a_step(op.in_loop[-1]):
         return
+    if any(each.origin.name in ("item", "float", "tolist") for each in op.operands[1].origin.operands):
+        return  # `loss.item() * x.batch_size`: a number times what nothing is known of
     total, added = node.target.value, " ".join(op.site.unit.code(node.value).split())
     yield RULE.finding(
         op.site,
         f"`{total}` keeps the graph of every `{added}` that is added to it, long after its backward(); add its .item(), or "
         "detach it",
+        severity=Severity.INFO,
         evidence=[Step(op.in_loop[-1], "this loop adds one graph a turn")],
     )
 
