@@ -41,7 +41,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Kind, Value
 from losslint_rules.reduction.loss_operators import reduces_all
 
-RULE = Rule(code="LL354", name="batch-total-per-sample", severity=Severity.WARNING)
+RULE = Rule(code="LL354", name="batch-total-per-sample", severity=Severity.WARNING, preview=True)
 
 _THROUGH = frozenset("neg mul log clamp float to view squeeze".split())
 _GUARDS = frozenset("clamp clamp_min maximum float to item detach".split())

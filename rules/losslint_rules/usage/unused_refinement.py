@@ -49,7 +49,7 @@ from losslint.semantics.values import Site
 from losslint_rules.usage.definitions import functions
 from losslint_rules.usage.loop_bodies import mentions
 
-RULE = Rule(code="LL757", name="unused-refinement", severity=Severity.WARNING)
+RULE = Rule(code="LL757", name="unused-refinement", severity=Severity.WARNING, preview=True)
 
 _REFINES = {
     "clamp": "clamped",
