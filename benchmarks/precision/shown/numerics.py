@@ -85,15 +85,6 @@ def registrator() -> str:
     return f"kornia registrator, nothing overlaps: {found.item()}"
 
 
-@shows("4ad1e67f02c02e4c")
-def supervised_contrastive() -> str:
-    """One view a sample and labels that differ: no anchor has a positive."""
-    loss = taken("avalanche-lib", "avalanche/training/losses.py", "SCRLoss")["SCRLoss"]()
-    found = loss(nn.functional.normalize(torch.randn(3, 1, 4), dim=-1), torch.tensor([0, 1, 2]))
-    assert found.isnan()
-    return f"avalanche SCRLoss, three classes with one view each: {found.item()}"
-
-
 @shows("df7880754c6e12c3")
 def gold() -> str:
     """No token counts, reduction="mean"."""

@@ -208,28 +208,3 @@ def overwritten() -> str:
         assert first == second
         assert reads
     return "speechbrain GuidedAttentionLoss makes both broad lengths twice in a row"
-
-
-@shows("f4f4f11a83553232")
-def label_weights() -> str:
-    """The default of neg_label_weights."""
-    excerpt("mmdet", "mmdet/models/roi_heads/pisa_roi_head.py", "neg_label_weights: List[Tensor] = None) -> dict:")
-    excerpt("mmdet", "mmdet/models/roi_heads/pisa_roi_head.py", "if neg_label_weights[0] is not None:")
-    path = "mmdet/models/roi_heads/pisa_roi_head.py"
-    loss = taken("mmdet", path, "PISARoIHead.bbox_loss", bbox2roi=lambda _: None)["bbox_loss"]
-
-    class Head:
-        bbox_head: Any = property(lambda self: self)
-        train_cfg = None
-
-        def get_targets(self, *_: Any) -> Any:
-            return None
-
-        def _bbox_forward(self, *_: Any) -> Any:
-            return None
-
-    try:
-        loss(Head(), (), [])
-    except TypeError as problem:
-        return f"PISARoIHead.bbox_loss without weights: {problem}"
-    raise AssertionError("it ran")

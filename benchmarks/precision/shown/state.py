@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .loading import file, shows, single_file, taken
+from .loading import shows, single_file, taken
 
 
 def changed(name: str, **given: Any) -> str:
@@ -67,34 +67,3 @@ def smoothed() -> str:
     loss(torch.randn(1, 3), target, smooth_eps=0.1, smooth_dist=torch.full((3,), 1 / 3))
     assert target[0, 0] < 1
     return f"super-gradients cross_entropy: the target (1, 0, 0) is {target[0].tolist()} afterwards"
-
-
-@shows("ed41a164dc32eab1", "a77c9ba886d784a4")
-def running_average() -> str:
-    """How many graph nodes hang on avg_loss after ten batches."""
-    for each in ("hf_models", "torch_model"):
-        text = file("deepchem", f"deepchem/models/torch_models/{each}.py").read_text()
-        assert "batch_loss.backward()" in text
-        assert "avg_loss += batch_loss" in text
-    weight = torch.ones(2, requires_grad=True)
-    average: Any = 0.0
-    sizes = []
-    for _ in range(10):
-        loss = (weight * torch.rand(2)).sum()
-        loss.backward()
-        average += loss
-        sizes.append(nodes(average))
-    assert sizes[-1] > 9 * sizes[0] / 2
-    return f"deepchem avg_loss: graph nodes kept after each of ten batches {sizes}"
-
-
-def nodes(value: torch.Tensor) -> int:
-    """The nodes of a graph."""
-    seen: set[Any] = set()
-    left: list[Any] = [value.grad_fn]
-    while left:
-        node = left.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            left.extend(parent for parent, _ in node.next_functions)
-    return len(seen)
