@@ -81,7 +81,11 @@ def in_source(graph: Graph) -> Iterator[Finding]:
 
 def _is_plain_loss(graph: Graph) -> bool:
     """Whether this is a loss and no training step, in a file that does not train."""
-    if graph.function is None or _STEPS & set(graph.symbol.rpartition(".")[2].lower().split("_")):
+    if (
+        graph.function is None
+        or not graph.parameters
+        or _STEPS & set(graph.symbol.rpartition(".")[2].lower().split("_"))
+    ):
         return False
     if graph.instance is not None and graph.instance.method("training_step") is not None:
         return False

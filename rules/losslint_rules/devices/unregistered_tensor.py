@@ -55,7 +55,7 @@ from losslint.semantics.graph import Graph, ancestors
 from losslint.semantics.members import Instance, attribute_stores
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.syntax_walk import holds
-from losslint.semantics.values import Site
+from losslint.semantics.values import Kind, Site
 from losslint_rules.devices.mixing import Mixture, mixtures
 
 RULE = Rule(code="LL504", name="unregistered-tensor", severity=Severity.WARNING, confirmed_by=("device",))
@@ -79,6 +79,8 @@ def in_source(graph: Graph) -> Iterator[Finding]:
 def _attribute_with(instance: Instance, mixture: Mixture) -> str | None:
     """The attribute that the constructor gave the tensor."""
     for name, value in instance.attributes.items():
+        if value.kind is Kind.MODULE:
+            continue  # nn.NLLLoss(weight) keeps its weight as a buffer of its own
         if name not in instance.buffers and any(
             each.origin is mixture.source.origin for each in ancestors([value]) if each.is_tensor
         ):

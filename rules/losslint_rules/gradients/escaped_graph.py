@@ -68,7 +68,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
 def _is_escape(culprit: Value) -> bool:
     """Whether numbers leave the graph here; `x.float()` under no_grad is a cast."""
     if culprit.origin.name in ("float", "int"):
-        return culprit.kind is not Kind.TENSOR
+        return culprit.kind is not Kind.TENSOR and any(each.is_tensor for each in culprit.origin.operands)
     return culprit.origin.name in _ESCAPES or culprit.origin.name == "escape"
 
 

@@ -38,6 +38,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt, respell
 from losslint.semantics.values import Value
 from losslint_rules.numerics.log_space import exp_plus_one
+from losslint_rules.numerics.squares import is_learned
 
 RULE = Rule(
     code="LL204",
@@ -78,6 +79,7 @@ def _findings(op: Op, graph: Graph, exponent: Value) -> Iterator[Finding]:
         op.site,
         f"log(1 + exp(x)) overflows to inf, with a NaN gradient, where `{excerpt(exponent)}` is above 88.7; "
         "softplus does not",
+        severity=Severity.INFO if is_learned(exponent) else Severity.ERROR,
         evidence=with_calls(op, steps),
         rewrite=rewrite,
     )

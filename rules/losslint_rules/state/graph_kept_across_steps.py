@@ -65,6 +65,8 @@ _STEP = re.compile(r"\bzero_grad\(|\.step\(|\bstep\(")
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report attributes that keep a graph which the next call meets, or which grows with every call."""
     for kept in kept_graphs(graph):
+        if graph.instance is not None and graph.instance.method(kept.name) is not None:
+            continue  # a property: what its setter keeps is another question
         if kept.value.origin.site is not None and (kept.is_read or (kept.grows and not _is_reset(graph, kept.name))):
             yield _finding(graph, kept)
 

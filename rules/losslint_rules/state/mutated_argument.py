@@ -40,6 +40,7 @@ from losslint.diagnostic import Severity
 from losslint.measurements import Measurements, UserLine
 from losslint.rule import Finding, Rule, RunFinding, Step, Symptom, with_calls
 from losslint.semantics.graph import IN_PLACE, Graph, Op
+from losslint.semantics.guards import COMPARISONS
 from losslint.semantics.loss_names import words
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Kind, Value
@@ -94,6 +95,18 @@ def _says_in_place(graph: Graph) -> bool:
     )
 
 
+def _replaces_a_marker(op: Op) -> bool:
+    """`labels[labels == -1] = -100`: a constant for a constant, which changes nothing when it is done again."""
+    if op.name != "index_put" or len(op.operands) != 3 or not op.operands[1].has_constant:
+        return False
+    receiver, _, index = op.operands
+    if index.origin.name not in COMPARISONS or not index.origin.operands:
+        return False
+    return index.origin.operands[0].key == receiver.key and all(
+        each.has_constant and not each.is_default for each in index.origin.operands[1:]
+    )
+
+
 def _finding(op: Op, changed: Value, parameter: Value) -> Finding:
     name = parameter.origin.label
     shared = changed.key != parameter.key
@@ -107,6 +120,7 @@ def _finding(op: Op, changed: Value, parameter: Value) -> Finding:
         f"this changes the caller's tensor `{name}` in place"
         + (f": `{excerpt(changed)}` shares its memory" if shared else "")
         + "; work on a copy, or use the operator that returns its result",
+        severity=Severity.INFO if _replaces_a_marker(op) else Severity.WARNING,
         evidence=with_calls(op, steps),
     )
 
