@@ -38,11 +38,9 @@ def _is_inner_product(operands: Sequence[Value]) -> bool:
 
 def is_normalized(value: Value) -> bool:
     """Whether rows or columns have at most unit length: F.normalize, or division by the own norm, transposed or not."""
-    while value.origin.name in _SAME_LENGTH and value.origin.operands:
-        value = value.origin.operands[0]
+    value = value.beneath(_SAME_LENGTH)
     if value.origin.name == "div" and len(value.origin.operands) == 2:
         dividend, norm = value.origin.operands
-        while norm.origin.name in _STILL_A_NORM and norm.origin.operands:
-            norm = norm.origin.operands[0]
+        norm = norm.beneath(_STILL_A_NORM)
         return norm.origin.name in _NORMS and norm.origin.operands[0].key == dividend.key
     return value.origin.name == "normalize"

@@ -73,8 +73,7 @@ def _is_made_of_lengths(mask: Value, shortened: bool) -> bool:
 
 
 def _is_positions(value: Value) -> bool:
-    while value.origin.name in _KEEPS and value.origin.operands:
-        value = value.origin.operands[0]
+    value = value.beneath(_KEEPS)
     return value.origin.name in ("arange", "argsort", "randperm")
 
 

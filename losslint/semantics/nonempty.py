@@ -41,9 +41,7 @@ def _holds(name: str, value: Value, other: Value) -> bool:
 
 def _whole(value: Value) -> Value:
     """The tensor whose elements a view or a copy holds."""
-    while value.origin.name in _KEEPS_ELEMENTS and value.origin.operands:
-        value = value.origin.operands[0]
-    return value
+    return value.beneath(_KEEPS_ELEMENTS)
 
 
 def _sources(value: Value, summaries: bool) -> list[Value]:

@@ -40,9 +40,7 @@ def picks_by_name(index: Value) -> bool:
 def deciding_index(value: Value) -> Value | None:
     """What decides how many elements an indexed tensor has: a mask, the positions found in one, an argument that picks."""
     for index in value.origin.operands[1:]:
-        found = index
-        while found.origin.name in _RESHAPES and found.origin.operands:
-            found = found.origin.operands[0]
+        found = index.beneath(_RESHAPES)
         if found.dtype is DType.BOOL or picks_by_name(found):
             return found
         if found.is_tensor and found.key != value.key and is_selection(found):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -206,6 +206,13 @@ class Value:
     def is_scalar(self) -> bool:
         """True for Python numbers and tensors proven to have no dimension."""
         return self.kind in (Kind.NUMBER, Kind.BOOL) or (self.is_tensor and self.rank == 0)
+
+    def beneath(self, names: Container[str]) -> Value:
+        """What is left of a value without operators of these names, each taken for what it does to its first operand."""
+        current = self
+        while current.origin.name in names and current.origin.operands:
+            current = current.origin.operands[0]
+        return current
 
     def with_(self, **changes: object) -> Value:
         """A copy with some fields changed."""

@@ -138,9 +138,7 @@ def _is_made_of_prediction(source: Value) -> bool:
     """Whether a square or an absolute value is that of one prediction, through views alone."""
     if source.origin.name not in ("square", "pow", "mul", "abs") or not source.origin.operands:
         return False
-    value = source.origin.operands[0]
-    while value.origin.name in _ELEMENTWISE - {"add", "sub", "mul"} and value.origin.operands:
-        value = value.origin.operands[0]
+    value = source.origin.operands[0].beneath(_ELEMENTWISE - {"add", "sub", "mul"})
     return value.origin.name == "parameter" and value.role is Role.PREDICTION
 
 
@@ -318,8 +316,7 @@ def _of_quotient(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | N
 def _of_exponential(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
     """exp of log-probabilities is what a softmax or sigmoid gives."""
     value = next(iter(arguments.values()))
-    while value.origin.name in _SELECTS and value.origin.operands:
-        value = value.origin.operands[0]
+    value = value.beneath(_SELECTS)
     if value.origin.name not in ("log_softmax", "log_sigmoid"):
         return None
     reason, collective = MADE["softmax" if value.origin.name == "log_softmax" else "sigmoid"]

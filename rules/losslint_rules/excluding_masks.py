@@ -23,10 +23,7 @@ _SENTINELS = frozenset({-100, -1, 255, -255, -999})
 
 def bare_mask(value: Value) -> Value:
     """A mask without casts and views."""
-    current = value
-    while current.origin.name in _CASTS and current.origin.operands:
-        current = current.origin.operands[0]
-    return current
+    return value.beneath(_CASTS)
 
 
 def comparison_of(value: Value) -> str:

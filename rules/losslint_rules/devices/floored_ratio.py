@@ -77,9 +77,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 
 def _bare(value: Value) -> Value:
-    while value.origin.name in _VIEWS and value.origin.operands:
-        value = value.origin.operands[0]
-    return value
+    return value.beneath(_VIEWS)
 
 
 def _weighing(op: Op, graph: Graph) -> Op | None:

@@ -134,9 +134,7 @@ def _root_of(value: Value) -> tuple[Value, ...]:
 
 def _factors(term: Value) -> Iterator[Value]:
     """The factors of a term without powers, casts, averages and numbers."""
-    current = term
-    while current.origin.name in ("mean", "sum", "div") and current.origin.operands:
-        current = current.origin.operands[0]
+    current = term.beneath(("mean", "sum", "div"))
     for factor in product_factors(current):
         inner = bare(factor)
         if inner.origin.name in ("mean", "sum", "div") and inner.origin.operands and inner.key != term.key:

@@ -60,9 +60,7 @@ def polynomial(value: Value) -> Polynomial:
 
 def bare(value: Value) -> Value:
     """A value without views and casts around it."""
-    while value.origin.name in ALIKE and value.origin.operands:
-        value = value.origin.operands[0]
-    return value
+    return value.beneath(ALIKE)
 
 
 def _whole(value: Value) -> frozenset[int]:

@@ -74,7 +74,4 @@ def _clamped(value: Value) -> Value | None:
 
 
 def _bare(value: Value) -> Value:
-    current = value
-    while current.origin.name in ("detach", "data") and current.origin.operands:
-        current = current.origin.operands[0]
-    return current
+    return value.beneath(("detach", "data"))

@@ -95,9 +95,7 @@ def _added_product(value: Value) -> float | None:
 
 
 def _bare(value: Value) -> Value:
-    while value.origin.name in _VIEWS and value.origin.operands:
-        value = value.origin.operands[0]
-    return value
+    return value.beneath(_VIEWS)
 
 
 def _distance(terms: list[_Term]) -> Difference | None:

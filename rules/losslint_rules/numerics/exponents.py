@@ -75,8 +75,7 @@ def _added(value: Value) -> tuple[Value, ...]:
     if value.origin.name in ("add", "sub") and len(value.origin.operands) == 2:
         parts = [_added(each) for each in value.origin.operands]
         return (*parts[0], *parts[1]) if all(parts) else ()
-    while value.origin.name in _VIEWS and value.origin.operands:
-        value = value.origin.operands[0]
+    value = value.beneath(_VIEWS)
     found = _summed(value) if value.origin.name in _TOTALS else _exponent(value)
     return (found,) if found is not None else ()
 

@@ -71,9 +71,7 @@ _SCALES = frozenset({"div", "mul", "sub", "add", "view", "reshape", "squeeze", "
 @RULE.on_op("softmax", "log_softmax", "cross_entropy_loss")
 def softmax_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report a softmax over a row that a comparison of labels can fill with -inf."""
-    filled = op.operands[0]
-    while filled.origin.operands and filled.origin.name in _SCALES:
-        filled = filled.origin.operands[0]
+    filled = op.operands[0].beneath(_SCALES)
     mask = _mask_of_infinite_fill(filled)
     if mask is None or not graph.matters(op.value) or not _fills_rows(mask) or op.is_guarded([mask]):
         return

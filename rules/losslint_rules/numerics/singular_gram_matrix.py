@@ -115,9 +115,7 @@ def gram_product(matrix: Value) -> Value | None:
 
 
 def _unturned(value: Value) -> Value:
-    while value.origin.name in _TURNED and value.origin.operands:
-        value = value.origin.operands[0]
-    return value
+    return value.beneath(_TURNED)
 
 
 def _is_number(value: Value) -> bool:

@@ -61,8 +61,7 @@ def vanishes(value: Value) -> bool:
 
 def is_learned(value: Value) -> bool:
     """Whether a value is a view of what a module keeps: no training step leaves a whole row of a weight exactly 0."""
-    while value.origin.name in _VIEWS and value.origin.operands:
-        value = value.origin.operands[0]
+    value = value.beneath(_VIEWS)
     return value.origin.name in ("attribute", "parameter_tensor")
 
 

@@ -113,9 +113,7 @@ def _logits(value: Value) -> Value | None:
         first, second = current.origin.operands
         return second if _is_logarithm(first) and _is_logarithm(second) else None
     if current.origin.name == "log":
-        inside = current.origin.operands[0]
-        while inside.origin.name in ("add", "clamp", "clamp_min") and inside.origin.operands:
-            inside = inside.origin.operands[0]
+        inside = current.origin.operands[0].beneath(("add", "clamp", "clamp_min"))
         return inside if inside.origin.name == "softmax" else None
     return current if current.origin.name == "log_softmax" else None
 
@@ -136,10 +134,7 @@ def _is_logarithm(value: Value) -> bool:
 
 
 def _placed(value: Value) -> Value:
-    current = value
-    while current.origin.name in _PLACED and current.origin.operands:
-        current = current.origin.operands[0]
-    return current
+    return value.beneath(_PLACED)
 
 
 def _made(value: Value) -> Value:

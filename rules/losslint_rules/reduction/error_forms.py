@@ -31,10 +31,7 @@ def has_residual(value: Value) -> bool:
 
 
 def _bare(value: Value) -> Value:
-    current = value
-    while current.origin.name in _VIEWS and current.origin.operands:
-        current = current.origin.operands[0]
-    return current
+    return value.beneath(_VIEWS)
 
 
 def is_squared_mean(value: Value) -> bool:

@@ -93,7 +93,4 @@ def _factors(total: Value) -> dict[int, Value]:
 
 
 def _bare(value: Value) -> Value:
-    current = value
-    while current.origin.name in _VIEWS and current.origin.operands:
-        current = current.origin.operands[0]
-    return current
+    return value.beneath(_VIEWS)

@@ -30,9 +30,7 @@ def picked_log_probability(value: Value) -> Value | None:
 
 def is_log_probability(value: Value) -> bool:
     """Whether a value is proven to be the logarithm of a probability that carries a gradient."""
-    current = value
-    while current.origin.name in _KEEP - {"mean", "sum"} and current.origin.operands:
-        current = current.origin.operands[0]
+    current = value.beneath(_KEEP - {"mean", "sum"})
     if current.gradient is not Gradient.CARRIES:
         return False
     if current.origin.name in ("log_softmax", "log_sigmoid") or _is_written_out(current):

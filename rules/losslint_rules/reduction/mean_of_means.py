@@ -100,9 +100,7 @@ def _sums_some(value: Value) -> bool:
 
 def _count(value: Value, op: Op) -> Value | None:
     """The sum of a mask along some dimensions that a divisor is, through what keeps it from 0."""
-    current = value
-    while current.origin.name in _FLOORS and current.origin.operands:
-        current = current.origin.operands[0]
+    current = value.beneath(_FLOORS)
     if current.origin.name != "sum" or reduces_all(current) or current.kind is not Kind.TENSOR:
         return None
     return current if excludes(current.origin.operands[0], op) is not None else None

@@ -104,9 +104,7 @@ def _centre(deviation: Value, dim: int) -> Value | None:
     if deviation.origin.name != "sub" or len(deviation.origin.operands) != 2:
         return None
     for whole, mean in (deviation.origin.operands, deviation.origin.operands[::-1]):
-        current = mean
-        while current.origin.name in _VIEWS and current.origin.operands:
-            current = current.origin.operands[0]
+        current = mean.beneath(_VIEWS)
         if current.origin.name == "mean" and current.origin.operands[0].key == whole.key:
             dims = literal_ints(current.origin.keywords.get("dim"))
             return current if dims == (dim,) else None

@@ -83,7 +83,4 @@ def _is_raw(value: Value) -> bool:
 
 
 def _bare(value: Value) -> Value:
-    current = value
-    while current.origin.name in _VIEWS and current.origin.operands:
-        current = current.origin.operands[0]
-    return current
+    return value.beneath(_VIEWS)

@@ -113,10 +113,7 @@ def _without_smoothing(value: Value) -> tuple[Value, Value | None]:
 
 
 def _bare(value: Value) -> Value:
-    current = value
-    while current.origin.name in _VIEWS and current.origin.operands:
-        current = current.origin.operands[0]
-    return current
+    return value.beneath(_VIEWS)
 
 
 def _intersected(value: Value) -> tuple[Value, Value] | None:

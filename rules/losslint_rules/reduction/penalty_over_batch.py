@@ -72,8 +72,7 @@ def _gradient(op: Op) -> Value | None:
         return None
     value = op.operands[0]
     if op.name == "sqrt":
-        while value.origin.name in ("add", "clamp") and value.origin.operands:
-            value = value.origin.operands[0]
+        value = value.beneath(("add", "clamp"))
         if value.origin.name != "sum" or _has_dim(value):
             return None
         value = value.origin.operands[0]
@@ -82,8 +81,7 @@ def _gradient(op: Op) -> Value | None:
         value = value.origin.operands[0]
     elif _has_dim(op.value):
         return None
-    while value.origin.name in _VIEWS and value.origin.operands:
-        value = value.origin.operands[0]
+    value = value.beneath(_VIEWS)
     return value if value.origin.name == "autograd_grad" else None
 
 

@@ -64,7 +64,5 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 
 def _logged(value: Value) -> Value | None:
-    current = value
-    while current.origin.name in _PLACED and current.origin.operands:
-        current = current.origin.operands[0]
+    current = value.beneath(_PLACED)
     return current if current.origin.name == "log_softmax" else None

@@ -121,9 +121,7 @@ def _is_twin(term: SignedTerm, added: list[SignedTerm]) -> bool:
 
 def _divergence_sign(value: Value) -> float | None:
     """The sign of a mean or a sum of a Gaussian's divergence from the unit one, as it is written."""
-    current = value
-    while current.origin.name in ("mean", "sum") and current.origin.operands:
-        current = current.origin.operands[0]
+    current = value.beneath(("mean", "sum"))
     if current.origin.name not in ("add", "sub"):
         return None
     formula = polynomial(current)

@@ -131,10 +131,7 @@ def _is_one(value: Value) -> bool:
 
 def without_views(value: Value) -> Value:
     """A value without casts and views."""
-    current = value
-    while current.origin.name in _VIEWS and current.origin.operands:
-        current = current.origin.operands[0]
-    return current
+    return value.beneath(_VIEWS)
 
 
 def _is_zero(value: Value) -> bool:

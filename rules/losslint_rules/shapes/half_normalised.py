@@ -120,10 +120,7 @@ def _is_free(value: Value) -> bool:
 
 
 def _placed(value: Value) -> Value:
-    current = value
-    while current.origin.name in _PLACED and current.origin.operands:
-        current = current.origin.operands[0]
-    return current
+    return value.beneath(_PLACED)
 
 
 def _are_twins(unit: Value, free: Value, product: Value, graph: Graph) -> str:

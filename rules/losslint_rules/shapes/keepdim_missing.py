@@ -94,9 +94,7 @@ def _is_square(value: Value) -> bool:
 
 
 def _untransposed(value: Value) -> Value:
-    while value.origin.name in ("t", "transpose", "permute", "detach") and value.origin.operands:
-        value = value.origin.operands[0]
-    return value
+    return value.beneath(("t", "transpose", "permute", "detach"))
 
 
 def _rewrite(graph: Graph, source: Value) -> Rewrite | None:

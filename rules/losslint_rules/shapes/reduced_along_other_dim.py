@@ -175,10 +175,7 @@ def _exponent(op: Op) -> Value | None:
 
 
 def _bare(value: Value) -> Value:
-    current = value
-    while current.origin.name in ("detach", "data") and current.origin.operands:
-        current = current.origin.operands[0]
-    return current
+    return value.beneath(("detach", "data"))
 
 
 def _finding(

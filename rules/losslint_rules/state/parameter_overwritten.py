@@ -93,8 +93,7 @@ def _is_parameter(value: Value) -> bool:
 
 def _leaf(value: Value) -> Value | None:
     """The parameter that a value is, or is a view of."""
-    while value.origin.name in _VIEWS and value.origin.operands:
-        value = value.origin.operands[0]
+    value = value.beneath(_VIEWS)
     return value if _is_parameter(value) else None
 
 

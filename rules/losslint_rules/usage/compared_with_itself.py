@@ -153,10 +153,7 @@ def _same(op: Op) -> Value | None:
 
 
 def _bare(value: Value) -> Value:
-    current = value
-    while current.origin.name in _COPIES and current.origin.operands:
-        current = current.origin.operands[0]
-    return current
+    return value.beneath(_COPIES)
 
 
 def _logged(value: Value) -> Value | None:

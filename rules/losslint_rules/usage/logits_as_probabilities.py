@@ -88,10 +88,7 @@ def _given(op: Op) -> Value | None:
 
 
 def _bare(value: Value) -> Value:
-    current = value
-    while current.origin.name in VIEWS and current.origin.operands:
-        current = current.origin.operands[0]
-    return current
+    return value.beneath(VIEWS)
 
 
 def _is_logits(value: Value) -> bool:

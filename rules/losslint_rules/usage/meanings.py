@@ -139,8 +139,7 @@ def _is_softmax_by_hand(value: Value) -> bool:
     if len(value.origin.operands) != 2:
         return False
     top, total = value.origin.operands
-    while total.origin.name in ("unsqueeze", "view", "reshape", "expand_as", "getitem") and total.origin.operands:
-        total = total.origin.operands[0]
+    total = total.beneath(("unsqueeze", "view", "reshape", "expand_as", "getitem"))
     return top.origin.name == "exp" and total.origin.name == "sum" and total.origin.operands[0].key == top.key
 
 

@@ -107,7 +107,4 @@ def _is_number(value: Value) -> bool:
 
 
 def _placed(value: Value) -> Value:
-    current = value
-    while current.origin.name in _PLACED and current.origin.operands:
-        current = current.origin.operands[0]
-    return current
+    return value.beneath(_PLACED)

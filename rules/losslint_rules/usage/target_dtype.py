@@ -94,9 +94,7 @@ def of_weights(op: Op, graph: Graph) -> Iterator[Finding]:
 
 
 def _through(value: Value) -> Value:
-    while value.origin.name in _RESHAPES and value.origin.operands:
-        value = value.origin.operands[0]
-    return value
+    return value.beneath(_RESHAPES)
 
 
 def _is_short(base: Value) -> bool:
@@ -110,8 +108,7 @@ def _is_short(base: Value) -> bool:
 
 def _are_indices(base: Value) -> bool:
     """Whether a cast to float was given class indices: an argmax."""
-    while base.origin.name in VIEWS and base.origin.operands:
-        base = base.origin.operands[0]
+    base = base.beneath(VIEWS)
     return base.origin.name in ("argmax", "argmin", "randint") or base.origin.label == "indices"
 
 
