@@ -42,10 +42,16 @@ import libcst as cst
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
-from losslint.semantics.syntax_walk import nodes_of
 from losslint.semantics.values import Site
-from losslint_rules.usage.definitions import functions
-from losslint_rules.usage.loop_bodies import accumulated, assigned, bound_names, has_name, mentions, own_statements
+from losslint_rules.usage.loop_bodies import (
+    accumulated,
+    assigned,
+    bound_names,
+    for_loops,
+    has_name,
+    mentions,
+    own_statements,
+)
 
 RULE = Rule(code="LL755", name="divided-every-turn", severity=Severity.WARNING)
 
@@ -53,10 +59,8 @@ RULE = Rule(code="LL755", name="divided-every-turn", severity=Severity.WARNING)
 @RULE.on_graph
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report sums that a loop adds up and divides by the number of its turns, in every turn."""
-    for _, function in functions(graph):
-        for loop in nodes_of(function):
-            if isinstance(loop, cst.For):
-                yield from _in_loop(graph, loop)
+    for _, loop in for_loops(graph):
+        yield from _in_loop(graph, loop)
 
 
 def _in_loop(graph: Graph, loop: cst.For) -> Iterator[Finding]:

@@ -46,10 +46,17 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
 from losslint.semantics.names import Function
-from losslint.semantics.syntax_walk import nodes_of, walk
+from losslint.semantics.syntax_walk import walk
 from losslint.semantics.values import Site
-from losslint_rules.usage.definitions import functions
-from losslint_rules.usage.loop_bodies import assigned, has_name, mentions, own_statements, statements_before
+from losslint_rules.usage.loop_bodies import (
+    assigned,
+    for_loops,
+    has_name,
+    mentions,
+    nodes_behind,
+    own_statements,
+    statements_before,
+)
 
 RULE = Rule(code="LL756", name="last-turn-only", severity=Severity.WARNING)
 
@@ -57,10 +64,8 @@ RULE = Rule(code="LL756", name="last-turn-only", severity=Severity.WARNING)
 @RULE.on_graph
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report names that start at 0, are bound anew in every turn, and are averaged over the turns."""
-    for _, function in functions(graph):
-        for loop in nodes_of(function):
-            if isinstance(loop, cst.For):
-                yield from _in_loop(graph, function, loop)
+    for function, loop in for_loops(graph):
+        yield from _in_loop(graph, function, loop)
 
 
 def _in_loop(graph: Graph, function: Function, loop: cst.For) -> Iterator[Finding]:
@@ -103,12 +108,9 @@ def _is_zero(node: cst.BaseExpression) -> bool:
 
 def _averaged(function: Function, loop: cst.For, name: str) -> cst.BinaryOperation | None:
     """The division of the name behind the loop by a length, a count or what `range` was given."""
-    order = list(walk(function.body))
-    start = next(at for at, node in enumerate(order) if node is loop)
-    below = {id(each) for each in walk(loop)}
     bounds = [each.value for each in loop.iter.args] if isinstance(loop.iter, cst.Call) else [loop.iter]
-    for node in order[start:]:
-        if id(node) in below or not isinstance(node, cst.BinaryOperation):
+    for node in nodes_behind(function, loop):
+        if not isinstance(node, cst.BinaryOperation):
             continue
         if isinstance(node.operator, cst.Divide) and has_name([node.left], name):
             return node if any(_is_about(node.right, bound) for bound in bounds) else None

@@ -6,11 +6,28 @@ from collections.abc import Iterator
 
 import libcst as cst
 
+from losslint.semantics.graph import Graph
 from losslint.semantics.names import Function
-from losslint.semantics.syntax_walk import walk
+from losslint.semantics.syntax_walk import nodes_of, nodes_of_kind, walk
+from losslint_rules.usage.definitions import functions
 
 _ADDS = (cst.AddAssign, cst.SubtractAssign)
 _SUMS = (cst.Add, cst.Subtract)
+
+
+def for_loops(graph: Graph) -> Iterator[tuple[Function, cst.For]]:
+    """The `for` loops of a loss and of what it calls in its file, each with the function that it stands in."""
+    for _, function in functions(graph):
+        for loop in nodes_of_kind(function, cst.For):
+            yield function, loop
+
+
+def nodes_behind(function: Function, loop: cst.For) -> Iterator[cst.CSTNode]:
+    """What is written in a function behind one of its loops."""
+    order = nodes_of(function)
+    start = next(at for at, node in enumerate(order) if node is loop)
+    below = {id(node) for node in walk(loop)}
+    return (node for node in order[start:] if id(node) not in below)
 
 
 def own_statements(loop: cst.For) -> Iterator[cst.BaseSmallStatement]:

@@ -54,8 +54,7 @@ from losslint.semantics.graph import Graph
 from losslint.semantics.names import Function
 from losslint.semantics.syntax_walk import nodes_of, walk
 from losslint.semantics.values import Site
-from losslint_rules.usage.definitions import functions
-from losslint_rules.usage.loop_bodies import assigned, mentions, statements_before
+from losslint_rules.usage.loop_bodies import assigned, for_loops, mentions, nodes_behind, statements_before
 
 RULE = Rule(code="LL758", name="nothing-collected", severity=Severity.WARNING, preview=True)
 
@@ -65,15 +64,13 @@ _JOINS = frozenset({"stack", "cat", "concat", "vstack"})
 @RULE.on_graph
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report lists and counters that a loop fills under a test, and that are joined or divided by untested."""
-    for _, function in functions(graph):
-        order = nodes_of(function)
-        for loop in order:
-            if not isinstance(loop, cst.For) or _is_guarded(function, loop):
-                continue
-            for name, filled in _filled(function, loop):
-                use = _use(function, loop, name)
-                if use is not None and not _is_tested(function, name, loop, use):
-                    yield _finding(graph, name, filled, use)
+    for function, loop in for_loops(graph):
+        if _is_guarded(function, loop):
+            continue
+        for name, filled in _filled(function, loop):
+            use = _use(function, loop, name)
+            if use is not None and not _is_tested(function, name, loop, use):
+                yield _finding(graph, name, filled, use)
 
 
 def _is_guarded(function: Function, loop: cst.For) -> bool:
@@ -161,12 +158,7 @@ def _is_about_data(test: cst.BaseExpression) -> bool:
 
 def _use(function: Function, loop: cst.For, name: str) -> cst.BaseExpression | None:
     """Where the list is joined, or the counter divided by, behind the loop."""
-    order = nodes_of(function)
-    start = next(at for at, node in enumerate(order) if node is loop)
-    below = {id(node) for node in walk(loop)}
-    for node in order[start:]:
-        if id(node) in below:
-            continue
+    for node in nodes_behind(function, loop):
         match node:
             case cst.Call(
                 func=cst.Attribute(attr=cst.Name(value=joined)), args=[cst.Arg(value=cst.Name(value=given)), *_]
@@ -187,12 +179,7 @@ def _use(function: Function, loop: cst.For, name: str) -> cst.BaseExpression | N
 
 def _is_tested(function: Function, name: str, loop: cst.For, use: cst.BaseExpression) -> bool:
     """Whether a test asks for the name behind the loop, anything gives it an element, or it is handed on."""
-    order = nodes_of(function)
-    start = next(at for at, node in enumerate(order) if node is loop)
-    below = {id(node) for node in walk(loop)}
-    for node in order[start:]:
-        if id(node) in below:
-            continue
+    for node in nodes_behind(function, loop):
         match node:
             case cst.If(test=test) | cst.IfExp(test=test) | cst.Assert(test=test) | cst.While(test=test):
                 if mentions(test, name):

@@ -45,10 +45,9 @@ import libcst as cst
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
-from losslint.semantics.syntax_walk import nodes_of, walk
+from losslint.semantics.syntax_walk import walk
 from losslint.semantics.values import Site
-from losslint_rules.usage.definitions import functions
-from losslint_rules.usage.loop_bodies import accumulated, assigned, own_statements, statements_before
+from losslint_rules.usage.loop_bodies import accumulated, assigned, for_loops, own_statements, statements_before
 
 RULE = Rule(code="LL754", name="returned-in-first-turn", severity=Severity.WARNING)
 
@@ -56,27 +55,22 @@ RULE = Rule(code="LL754", name="returned-in-first-turn", severity=Severity.WARNI
 @RULE.on_graph
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report loops that add something up and end with their first turn."""
-    for _, function in functions(graph):
-        for loop in nodes_of(function):
-            if not isinstance(loop, cst.For):
-                continue
-            last = _last(loop)
-            if last is None or _goes_on(loop):
-                continue
-            made = {
-                found[0] for each in statements_before(function, loop) or () if (found := assigned(each)) is not None
-            }
-            sums = [each for each in own_statements(loop) if (accumulated(each) or "") in made]
-            if not sums:
-                continue
-            name = accumulated(sums[0])
-            word = "return" if isinstance(last, cst.Return) else "break"
-            yield RULE.finding(
-                Site(graph.unit, last),
-                f"this `{word}` stands in the loop over `{graph.unit.code(loop.iter)}` and ends it with its first turn, so "
-                f"`{name}` holds one element alone; move it behind the loop",
-                evidence=[Step(Site(graph.unit, sums[0]), f"`{name}` is added up here")],
-            )
+    for function, loop in for_loops(graph):
+        last = _last(loop)
+        if last is None or _goes_on(loop):
+            continue
+        made = {found[0] for each in statements_before(function, loop) or () if (found := assigned(each)) is not None}
+        sums = [each for each in own_statements(loop) if (accumulated(each) or "") in made]
+        if not sums:
+            continue
+        name = accumulated(sums[0])
+        word = "return" if isinstance(last, cst.Return) else "break"
+        yield RULE.finding(
+            Site(graph.unit, last),
+            f"this `{word}` stands in the loop over `{graph.unit.code(loop.iter)}` and ends it with its first turn, so "
+            f"`{name}` holds one element alone; move it behind the loop",
+            evidence=[Step(Site(graph.unit, sums[0]), f"`{name}` is added up here")],
+        )
 
 
 def _last(loop: cst.For) -> cst.Return | cst.Break | None:

@@ -45,10 +45,9 @@ import libcst as cst
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
-from losslint.semantics.syntax_walk import nodes_of, walk
+from losslint.semantics.syntax_walk import walk
 from losslint.semantics.values import Site
-from losslint_rules.usage.definitions import functions
-from losslint_rules.usage.loop_bodies import accumulated, bound_names, mentions, own_statements
+from losslint_rules.usage.loop_bodies import accumulated, bound_names, for_loops, mentions, own_statements
 
 RULE = Rule(code="LL759", name="same-every-turn", severity=Severity.WARNING)
 
@@ -58,26 +57,23 @@ _DRAWS = ("rand", "dropout", "bernoulli", "multinomial", "normal", "poisson", "g
 @RULE.on_graph
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report sums of loops of which no turn differs from another."""
-    for _, function in functions(graph):
-        for loop in nodes_of(function):
-            if not isinstance(loop, cst.For):
+    for _, loop in for_loops(graph):
+        variables = [each for each in walk(loop.target) if isinstance(each, cst.Name)]
+        if not variables or any(each.value.startswith("_") for each in variables):
+            continue
+        names = bound_names(loop)
+        for statement in own_statements(loop):
+            total, added = accumulated(statement), _added(statement)
+            if total is None or added is None or _starts_anew(loop, statement, total):
                 continue
-            variables = [each for each in walk(loop.target) if isinstance(each, cst.Name)]
-            if not variables or any(each.value.startswith("_") for each in variables):
+            if not _is_the_same(added, names - {total}, total, graph):
                 continue
-            names = bound_names(loop)
-            for statement in own_statements(loop):
-                total, added = accumulated(statement), _added(statement)
-                if total is None or added is None or _starts_anew(loop, statement, total):
-                    continue
-                if not _is_the_same(added, names - {total}, total, graph):
-                    continue
-                yield RULE.finding(
-                    Site(graph.unit, statement),
-                    f"every turn of this loop adds the same, `{_short(graph.unit.code(added))}`: nothing in it is of the turn; use "
-                    f"`{variables[-1].value}`",
-                    evidence=[Step(Site(graph.unit, loop.target), "what changes from turn to turn")],
-                )
+            yield RULE.finding(
+                Site(graph.unit, statement),
+                f"every turn of this loop adds the same, `{_short(graph.unit.code(added))}`: nothing in it is of the turn; use "
+                f"`{variables[-1].value}`",
+                evidence=[Step(Site(graph.unit, loop.target), "what changes from turn to turn")],
+            )
 
 
 def _starts_anew(loop: cst.For, statement: cst.CSTNode, total: str) -> bool:
