@@ -138,8 +138,7 @@ def check_bytes(data: bytes, filename: str, request: Request, workspace: Workspa
     if isinstance(source, Diagnostic):
         return _own(source, Source(filename, ""), request)
     try:
-        with collection_paused():
-            return _check_source(source, request, workspace)
+        return _check_source(source, request, workspace)
     except Exception as error:
         if os.environ.get("LOSSLINT_DEBUG"):
             raise

@@ -78,9 +78,6 @@ def read_test(frame: Frame, node: cst.BaseExpression, state: State) -> Test:
             return _compared(frame, node, left, target, state)
         case cst.Call(func=cst.Name(value="bool"), args=[argument]):
             return read_test(frame, argument.value, state)
-        case cst.Call(func=cst.Name(value="isinstance"), args=[subject, expected]):
-            text = frame.unit.code(expected.value)
-            return _instance(frame.evaluate(subject.value, state), text, state, frame.evaluate(node, state))
         case cst.Call(func=func, args=[subject]) if frame.unit.qualified(func) == "torch.is_tensor":
             return _instance(frame.evaluate(subject.value, state), "torch.Tensor", state, frame.evaluate(node, state))
     asked = frame.evaluate(node, state)
