@@ -36,6 +36,16 @@ def returned_values(op: Op) -> tuple[Value, ...]:
     return (value,)
 
 
+def returns_gradient(op: Op) -> bool:
+    """Whether a loss among what a RETURN gives carries a gradient."""
+    return any(each.gradient is Gradient.CARRIES for each in returned_values(op))
+
+
+def becomes_number(term: Value) -> bool:
+    """Whether a term is taken out for who asks what it is worth, or for NumPy: `loss.item()`, `loss.cpu().numpy()`."""
+    return term.origin.name in ("item", "tolist", "numpy")
+
+
 def terms(value: Value) -> Iterator[Value]:
     """The summands of a value, through additions, joins and scaling by what carries no gradient."""
     seen: set[int] = set()

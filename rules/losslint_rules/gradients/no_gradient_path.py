@@ -37,9 +37,9 @@ from collections.abc import Iterator
 from losslint.diagnostic import Severity
 from losslint.measurements import Measurements
 from losslint.rule import Finding, Precondition, Rule, RunFinding, Step, Symptom
-from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.graph import Graph, ancestors
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.terms import DeadTerm, dead_terms, returned_values
+from losslint.semantics.terms import DeadTerm, becomes_number, dead_terms, returns_gradient
 from losslint.semantics.values import Gradient, Kind, Value
 
 RULE = Rule(
@@ -79,22 +79,13 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     if _MEASURES & set(re.split(r"_", graph.symbol.rpartition(".")[2].lower())):
         return  # an evaluation is meant to have no gradient
     dead = [term for term in dead_terms(graph) if term.whole]
-    if not dead or any(_carries(op) for op in graph.returns):
+    if not dead or any(map(returns_gradient, graph.returns)):
         return
     for term in dead:
-        if term.term.kind is Kind.NUMBER or _takes_numbers(term.term):
+        if term.term.kind is Kind.NUMBER or becomes_number(term.term):
             continue  # escaped-graph says so
         if term.culprits and all(_is_detach(culprit) and _of_inputs(culprit) for culprit in term.culprits):
             yield _finding(term)
-
-
-def _takes_numbers(term: Value) -> bool:
-    """Whether a detached value becomes a number at last: `loss.detach().item()` is for who asks what the loss is worth."""
-    return term.origin.name in ("item", "tolist", "numpy", "float")
-
-
-def _carries(op: Op) -> bool:
-    return any(value.gradient is Gradient.CARRIES for value in returned_values(op))
 
 
 def _is_detach(culprit: Value) -> bool:

@@ -44,17 +44,19 @@ from collections.abc import Iterator
 from losslint.diagnostic import Severity
 from losslint.measurements import Measurements
 from losslint.rule import Finding, Rule, RunFinding, Step, Symptom
-from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.graph import Graph, ancestors
 from losslint.semantics.loss_names import words
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import (
     DeadTerm,
+    becomes_number,
     carrying_sources,
     comes_from_prediction,
     culprits,
     dead_terms,
     inputs,
     returned_values,
+    returns_gradient,
     terms,
 )
 from losslint.semantics.values import Gradient, Kind, Role, Value
@@ -97,7 +99,8 @@ def is_nondifferentiable(culprit: Value) -> bool:
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report the operator at which a whole term lost its gradient."""
     for dead in dead_terms(graph):
-        if dead.term.origin.name in _FOR_NUMPY and any(map(_carries, graph.returns)):
+        elsewhere = any(map(returns_gradient, graph.returns))
+        if elsewhere and becomes_number(dead.term):
             continue  # who gives arrays gets one back; the return for tensors is looked at by itself
         for culprit in dead.culprits:
             if not is_nondifferentiable(culprit) or culprit.origin.site is None:
@@ -112,15 +115,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
                 or dead.term.origin.name in ("detach", "data")
             ):
                 continue
-            sometimes = dead.whole and any(map(_carries, graph.returns))
-            yield _finding(dead, culprit, Severity.INFO if sometimes else RULE.severity)
-
-
-_FOR_NUMPY = frozenset({"numpy", "item", "tolist"})
-
-
-def _carries(returned: Op) -> bool:
-    return any(each.gradient is Gradient.CARRIES for each in returned_values(returned))
+            yield _finding(dead, culprit, Severity.INFO if dead.whole and elsewhere else RULE.severity)
 
 
 def _of_data(culprit: Value) -> bool:

@@ -41,7 +41,7 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.terms import DeadTerm, dead_terms, inputs, returned_values, terms
+from losslint.semantics.terms import DeadTerm, becomes_number, dead_terms, inputs, returned_values, terms
 from losslint.semantics.values import Gradient, Value
 
 RULE = Rule(code="LL103", name="rewrapped-tensor", severity=Severity.ERROR, confirmed_by=("dead_gradient",))
@@ -53,7 +53,7 @@ _CONSTRUCTORS = frozenset({"tensor", "as_tensor", "scalar_tensor", "from_numpy",
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report constructors that cut a returned term, and requires_grad_ on a computed loss."""
     for dead in dead_terms(graph):
-        if dead.term.origin.name in ("item", "tolist", "numpy"):
+        if becomes_number(dead.term):
             continue  # a number is wanted
         for culprit in dead.culprits:
             if (
