@@ -44,7 +44,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.loss_names import words
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Kind, Value
-from losslint_rules.signed_terms import signed_terms
+from losslint_rules.formulas.signed_elements import signed_elements
 from losslint_rules.usage.pair_measures import is_distance, is_similarity
 
 RULE = Rule(code="LL769", name="margin-taken", severity=Severity.WARNING)
@@ -58,7 +58,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     whole = [
         each.value.key for each in graph.named("sum", "mean") if is_distance(each.value) or is_similarity(each.value)
     ]
-    found = list(signed_terms(op.operands[0], whole))
+    found = list(signed_elements(op.operands[0], whole))
     measures = [(term, sign) for term, sign in found if term.kind is not Kind.NUMBER]
     margins = [(term, sign) for term, sign in found if term.kind is Kind.NUMBER]
     if len(measures) != 2 or len(margins) != 1 or {sign for _, sign in measures} != {1, -1}:

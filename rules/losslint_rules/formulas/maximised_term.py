@@ -50,9 +50,9 @@ from losslint.semantics.terms import returned_values
 from losslint.semantics.values import Gradient, Kind, Value
 from losslint_rules.formulas.gaussian_kl import divergence_of
 from losslint_rules.formulas.polynomials import bare, polynomial
+from losslint_rules.formulas.signed_elements import signed_elements
 from losslint_rules.gradients.score_functions import is_score
 from losslint_rules.reduction.negations import is_named_as_loss, is_negated_in_file
-from losslint_rules.signed_terms import signed_terms
 
 RULE = Rule(code="LL763", name="maximised-term", severity=Severity.WARNING)
 
@@ -70,7 +70,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     divergences = {op.value.key for op in graph.named("add", "sub") if divergence_of(polynomial(op.value)) is not None}
     for op in graph.returns:
         for value in returned_values(op):
-            found = list(signed_terms(value, divergences))
+            found = list(signed_elements(value, divergences))
             has_policy = any(sign * _objective(term, op) < 0 for term, sign in found)
             for term, sign in found:
                 what = _wrong(term, sign, op, has_policy) if term.gradient is Gradient.CARRIES else None

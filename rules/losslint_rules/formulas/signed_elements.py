@@ -1,4 +1,7 @@
-"""The terms of a loss with their signs: what is added up in it and what is taken away."""
+"""What a loss adds up and takes away, element by element: its terms without the means and sums that are taken of them.
+
+reduction.signed_terms keeps a mean as the term that it is.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ _SAME = frozenset(
 )
 
 
-def signed_terms(value: Value, whole: Collection[int] = ()) -> Iterator[tuple[Value, int]]:
+def signed_elements(value: Value, whole: Collection[int] = ()) -> Iterator[tuple[Value, int]]:
     """What a value adds up, and 1 or -1; through means, sums, and factors whose sign is known or that are settings.
 
     Sums with the keys of `whole` are terms themselves.
