@@ -79,5 +79,10 @@ def excerpt(value: Value, limit: int = 40) -> str:
     site = value.origin.site
     if site is None:
         return value.origin.label or value.origin.name
-    text = " ".join(site.unit.code(site.node).split()).rstrip(",")  # an element of `a, b = pair` has its comma
+    return shortened(site.unit.code(site.node).rstrip().rstrip(","), limit)  # an element of `a, b = pair` has its comma
+
+
+def shortened(code: str, limit: int = 50) -> str:
+    """Code on one line, cut off where it is longer than `limit`."""
+    text = " ".join(code.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -44,7 +44,7 @@ from losslint.rule import Finding, Replacement, Rewrite, Rule, with_calls
 from losslint.semantics.devices import is_on_input
 from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.names import Unit
-from losslint.semantics.spelling import excerpt, parenthesised
+from losslint.semantics.spelling import excerpt, parenthesised, shortened
 from losslint.semantics.values import Kind, Site, Value
 from losslint_rules.devices.device_tests import asks_for_a_flag, asks_for_device, followed_by_current_gpu
 from losslint_rules.devices.mixing import meets_input
@@ -177,8 +177,7 @@ def _follows(op: Op, followed: str) -> Finding:
 
 
 def _finding(site: Site, op: Op | None) -> Finding:
-    code = " ".join(site.unit.code(site.node).split())
-    shown = code if len(code) <= 60 else f"{code[:59]}…"
+    shown = shortened(site.unit.code(site.node), 60)
     return RULE.finding(
         site,
         f"`{shown}` asks for CUDA wherever the inputs are: it fails without a GPU, and with several it may be another one; "

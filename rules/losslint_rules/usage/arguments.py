@@ -10,7 +10,7 @@ from losslint.diagnostic import Applicability
 from losslint.rule import Replacement, Rewrite, Step
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.names import dotted
-from losslint.semantics.spelling import excerpt, parenthesised, respell
+from losslint.semantics.spelling import excerpt, parenthesised, respell, shortened
 from losslint.semantics.syntax_walk import holds
 from losslint.semantics.values import Kind, Site, Value
 
@@ -57,8 +57,7 @@ def written(op: Op, name: str, position: int, limit: int = 40) -> str:
     if node is None:
         value = argument(op, name)
         return "" if value is None else excerpt(value)
-    text = " ".join(op.site.unit.code(node).split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return shortened(op.site.unit.code(node), limit)
 
 
 def instead_of(graph: Graph, op: Op, name: str, position: int, made: Value, text_of: Value) -> Replacement | None:

@@ -45,6 +45,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.names import dotted
 from losslint.semantics.operators import Shape, operators
+from losslint.semantics.spelling import shortened
 from losslint.semantics.syntax_walk import children
 from losslint.semantics.values import Gradient
 from losslint_rules.usage.definitions import functions
@@ -90,7 +91,7 @@ def _finding(op: Op, graph: Graph) -> Iterator[Finding]:
         if op.value.is_tensor and op.value.gradient is Gradient.CARRIES:
             yield RULE.finding(
                 op.site,
-                f"`{_short(graph.unit.code(call))}` is computed and nothing keeps it; add it to the loss, or bind it to a name",
+                f"`{shortened(graph.unit.code(call))}` is computed and nothing keeps it; add it to the loss, or bind it to a name",
                 evidence=with_calls(op, ()),
             )
         return
@@ -110,7 +111,7 @@ def _finding(op: Op, graph: Graph) -> Iterator[Finding]:
     )
     yield RULE.finding(
         op.site,
-        f"`{_short(written)}` makes a new tensor that nothing keeps, and changes nothing; {_short(advice, 70)}",
+        f"`{shortened(written)}` makes a new tensor that nothing keeps, and changes nothing; {shortened(advice, 70)}",
         evidence=with_calls(op, ()),
         rewrite=rewrite if name else None,
     )
@@ -121,8 +122,3 @@ def _receiver(call: cst.Call, graph: Graph) -> str:
     if not isinstance(call.func, cst.Attribute) or graph.unit.qualified(call.func) is not None:
         return ""
     return dotted(call.func.value) or ""
-
-
-def _short(text: str, limit: int = 50) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"

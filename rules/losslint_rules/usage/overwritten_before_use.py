@@ -48,6 +48,7 @@ from losslint.semantics.liveness import Fate, liveness
 from losslint.semantics.loss_names import is_loss_value
 from losslint.semantics.name_events import Binding
 from losslint.semantics.operators import Shape, operators
+from losslint.semantics.spelling import shortened
 from losslint.semantics.values import Gradient, Kind, Site, Value
 from losslint_rules.usage.definitions import functions
 
@@ -106,8 +107,7 @@ def _is_nothing(value: Value) -> bool:
 
 def _finding(graph: Graph, binding: Binding, fate: Fate) -> Finding:
     assert binding.value is not None
-    text = " ".join(graph.unit.code(binding.value).split())
-    text = text if len(text) <= 50 else text[:49] + "…"
+    text = shortened(graph.unit.code(binding.value))
     steps = [
         Step(Site(graph.unit, each.value), "overwritten here before anything reads it")
         for each in fate.rebound

@@ -45,6 +45,7 @@ import libcst as cst
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
+from losslint.semantics.spelling import shortened
 from losslint.semantics.syntax_walk import walk
 from losslint.semantics.values import Site
 from losslint_rules.usage.loop_bodies import accumulated, bound_names, for_loops, mentions, own_statements
@@ -70,7 +71,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
                 continue
             yield RULE.finding(
                 Site(graph.unit, statement),
-                f"every turn of this loop adds the same, `{_short(graph.unit.code(added))}`: nothing in it is of the turn; use "
+                f"every turn of this loop adds the same, `{shortened(graph.unit.code(added))}`: nothing in it is of the turn; use "
                 f"`{variables[-1].value}`",
                 evidence=[Step(Site(graph.unit, loop.target), "what changes from turn to turn")],
             )
@@ -89,11 +90,6 @@ def _starts_anew(loop: cst.For, statement: cst.CSTNode, total: str) -> bool:
         )
         for node in others
     )
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 50 else text[:49] + "…"
 
 
 def _added(statement: cst.CSTNode) -> cst.BaseExpression | None:
