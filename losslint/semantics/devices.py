@@ -56,6 +56,9 @@ def device_of(
         return asked_for(asked)
     if first is not None and operator.name in ("to", "type", "type_as"):
         return _moved(first, [*positional[1:], *(arguments[name] for name in ("other",) if name in arguments)])
+    written = arguments.get("out")
+    if written is not None and written.is_tensor:
+        return written.device
     if operator.shape is Shape.FACTORY:
         takes = operator.name.startswith("new_") or operator.name.endswith("_like")
         if operator.name == "normal" and any(value.kind not in _PLACELESS for value in arguments.values()):

@@ -95,6 +95,7 @@ def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state:
         elif not proven and made.is_tensor:
             made = made.with_(kind=Kind.UNKNOWN)
         if in_place:
+            made = made.with_(dtype=receiver.dtype)  # `x.eq_(y)` writes 0 and 1 into what x is
             frame.machine.mark_in_place(made)
             _rebind(node, made.with_(alias=receiver.alias), state)
         return made

@@ -4,7 +4,8 @@
 several they put the tensor on the first one while the inputs are on another.
 
 Asking whether an input is on a GPU is not enough: `if pred.is_cuda: weight = weight.cuda()` takes the current GPU, and
-fails where `pred` is on another one. `weight.to(pred.device)` needs no test.
+fails where `pred` is on another one, if nobody chose that one as the current. `weight.to(pred.device)` needs no test. That
+is an info.
 
 Only losses themselves are looked at: training steps, scripts and what trains a model may choose its device. Silent is
 what a test of `torch.cuda.is_available()` or of a flag decides, and a device that a parameter gives.
@@ -84,6 +85,7 @@ def _is_plain_loss(graph: Graph) -> bool:
     if (
         graph.function is None
         or not graph.parameters
+        or graph.calls_backward
         or _STEPS & set(graph.symbol.rpartition(".")[2].lower().split("_"))
     ):
         return False
@@ -172,6 +174,7 @@ def _follows(op: Op, followed: str) -> Finding:
         op.site,
         f"`{shown}` goes to the current GPU, and `{followed}` may be on another one: with several GPUs the two do not meet; "
         f"take `{followed}.device`",
+        severity=Severity.INFO,
         evidence=with_calls(op, ()),
     )
 

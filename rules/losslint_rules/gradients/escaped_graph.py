@@ -5,8 +5,8 @@ A returned term made of them changes the printed loss and nothing else. `.item()
 about it.
 
 A term has to be dead as a whole: counts (`mask.sum().item()`), weights that scale a carrying term, and
-logging are silent. A warning is given for a term beside others that do carry a gradient; where all that is returned is a number,
-it is an info, since that is how metrics and training steps return what they log.
+logging are silent. A warning is given for a term of the prediction beside others that do carry a gradient; where all that is
+returned is a number, it is an info, since that is how metrics and training steps return what they log.
 
 ## Bad
 
@@ -41,7 +41,7 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.terms import DeadTerm, dead_terms, inputs
+from losslint.semantics.terms import DeadTerm, comes_from_prediction, dead_terms, inputs
 from losslint.semantics.values import Gradient, Kind, Value
 
 RULE = Rule(code="LL104", name="escaped-graph", severity=Severity.WARNING, confirmed_by=("dead_gradient", "terms"))
@@ -81,7 +81,7 @@ def _finding(dead: DeadTerm, culprit: Value) -> Finding:
     return RULE.finding(
         culprit.origin.site,
         f"{name} takes `{excerpt(source)}` out of the graph, and {lost} reaches it only so: no gradient flows",
-        severity=Severity.INFO if whole else Severity.WARNING,
+        severity=Severity.WARNING if not whole and comes_from_prediction(culprit) else Severity.INFO,
         evidence=[
             Step(
                 culprit.origin.site,

@@ -39,7 +39,7 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
-from losslint.semantics.graph import Graph
+from losslint.semantics.graph import Graph, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import DeadTerm, becomes_number, dead_terms, inputs, returned_values, terms
 from losslint.semantics.values import Gradient, Value
@@ -107,8 +107,9 @@ def _rewrapped(culprit: Value) -> Finding:
 
 
 def _may_be_a_number(value: Value) -> bool:
-    """Whether a value comes from a call that nothing is known of: `svi.step(batch)` gives a float."""
-    return value.origin.name in ("unknown", "method") and not value.is_tensor
+    """Whether a value comes from a call that nothing is known of: `svi.step(batch)` gives a float, `x.astype(...)` an array."""
+    made_by_method = (each.origin.name == "method" and not each.is_tensor for each in ancestors([value]))
+    return (value.origin.name in ("unknown", "method") and not value.is_tensor) or any(made_by_method)
 
 
 def _is_made_a_leaf(term: Value) -> bool:

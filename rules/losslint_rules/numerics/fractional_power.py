@@ -4,9 +4,9 @@ The slope of `x ** p` at 0 is infinite for every p between 0 and 1, that of `sqr
 with the 0 that underflow left behind: the gradient is NaN, while the loss itself looks fine. A power that is no
 integer of something negative is NaN at once.
 
-A finding names where the zero comes from: a softmax or sigmoid that underflows, `1 - p`, a variance, an absolute
-difference. Powers of 1 and more (focal losses with `gamma >= 1`) are fine, and so is a ReLU right under the power:
-its own backward writes zeros where it was inactive. Roots of sums of squares are LL205's,
+A finding names where the zero comes from: `1 - p`, a variance, an absolute difference. Where only an underflow makes it, or a
+sum of squares, it is an info. Powers of 1 and more (focal losses with `gamma >= 1`) are fine, and so is a ReLU right
+under the power: its own backward writes zeros where it was inactive. Roots of sums of squares are LL205's,
 those of differences that cancel LL223's.
 
 ## Bad
@@ -51,7 +51,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Certainty, DType, Gradient, Role, Value, ZeroWitness
 from losslint_rules.numerics.default_paths import excludes_default
 from losslint_rules.numerics.differences import cancelling
-from losslint_rules.numerics.squares import added_squares
+from losslint_rules.numerics.squares import added_squares, squared
 from losslint_rules.numerics.underflows import underflows
 
 RULE = Rule(
@@ -102,9 +102,14 @@ def _at_zero(op: Op, graph: Graph, slope: str) -> Iterator[Finding]:
     yield RULE.finding(
         op.site,
         f"{slope} is infinite where `{excerpt(base)}` is 0, and the gradient is NaN there: {zero.reason}",
-        severity=Severity.INFO if underflows(zero.source) else Severity.WARNING,
+        severity=Severity.INFO if _is_unlikely(base, zero) else Severity.WARNING,
         evidence=with_calls(op, zero_path(base)),
     )
+
+
+def _is_unlikely(base: Value, zero: ZeroWitness) -> bool:
+    """Whether only an underflow makes the zero, or squares that all have to be 0 together: two rows that are equal."""
+    return underflows(zero.source) or (base.origin.name in ("sum", "mean") and squared(zero.source) is not None)
 
 
 def _masked(zero: ZeroWitness) -> bool:

@@ -7,6 +7,7 @@ changed values.
 Reported is what provably shares its memory with a parameter: the parameter itself, slices, `view`, `detach()`, `.data`.
 Silent are tensors of one's own: results of arithmetic, clones, masks (`x[mask]` copies), `.float()` and `.to(...)`,
 which copy unless the dtype is the same already; and functions whose name or docstring says that they work in place.
+In a model's forward it is an info: its trainer makes a batch for it alone and seldom reads it again.
 
 ## Bad
 
@@ -41,7 +42,7 @@ from losslint.measurements import Measurements, UserLine
 from losslint.rule import Finding, Rule, RunFinding, Step, Symptom, with_calls
 from losslint.semantics.graph import IN_PLACE, Graph, Op
 from losslint.semantics.guards import COMPARISONS
-from losslint.semantics.loss_names import words
+from losslint.semantics.loss_names import names_a_loss, words
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Kind, Value
 from losslint.semantics.views import shared_parameter
@@ -67,7 +68,13 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             continue
         if not _TO_BE_CHANGED & set(words(parameter.origin.label)):
             seen.add(parameter.key)
-            yield _finding(op, changed, parameter)
+            certain = _is_loss(graph) and not _replaces_a_marker(op)
+            yield _finding(op, changed, parameter, Severity.WARNING if certain else Severity.INFO)
+
+
+def _is_loss(graph: Graph) -> bool:
+    """Whether this is a loss, which anybody may call, and no model that is given a batch of its own by its trainer."""
+    return not graph.owner or names_a_loss(graph.owner.rpartition(".")[2])
 
 
 def _changed(op: Op) -> Value | None:
@@ -107,7 +114,7 @@ def _replaces_a_marker(op: Op) -> bool:
     )
 
 
-def _finding(op: Op, changed: Value, parameter: Value) -> Finding:
+def _finding(op: Op, changed: Value, parameter: Value, severity: Severity) -> Finding:
     name = parameter.origin.label
     shared = changed.key != parameter.key
     steps = (
@@ -120,7 +127,7 @@ def _finding(op: Op, changed: Value, parameter: Value) -> Finding:
         f"this changes the caller's tensor `{name}` in place"
         + (f": `{excerpt(changed)}` shares its memory" if shared else "")
         + "; work on a copy, or use the operator that returns its result",
-        severity=Severity.INFO if _replaces_a_marker(op) else Severity.WARNING,
+        severity=severity,
         evidence=with_calls(op, steps),
     )
 

@@ -15,6 +15,10 @@ AMBIGUOUS = frozenset(
 )
 
 
+_CASTS = frozenset("to cuda cpu float double half bfloat16 type".split())
+"""What modules can be asked for too, and answer with themselves."""
+
+
 def is_pure(call: cst.Call) -> bool:
     """Whether a call neither has a name of an in-place operator nor is told to write somewhere."""
     called = call.func.attr if isinstance(call.func, cst.Attribute) else call.func
@@ -27,6 +31,8 @@ def is_tensor_for_certain(value: Value, use: Op, graph: Graph) -> bool:
     """Whether an operator made a value, or the operators that take it (`use` among them) only take tensors."""
     if value.kind not in (Kind.TENSOR, Kind.UNKNOWN):
         return False
+    if value.origin.name in _CASTS and value.origin.operands:
+        return is_tensor_for_certain(value.origin.operands[0], use, graph)  # `model.half().float()`
     if value.origin.name in operators():
         return True
     return value.origin.name == "parameter" and any(
