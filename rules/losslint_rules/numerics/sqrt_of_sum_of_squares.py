@@ -30,6 +30,8 @@ The fix is safe for floating-point tensors: the value is the same to within roun
 wherever it was finite. An epsilon inside the root (`sqrt(x.pow(2).sum() + 1e-12)`) is fine too, and silent.
 A root of several named squares, and `hypot`, have no such replacement: which epsilon is small, only you know.
 
+One root of all elements of a difference of two inputs is an info: two whole tensors are hardly ever equal.
+
 A run confirms it by feeding equal inputs and finding a NaN gradient at this line.
 """
 
@@ -42,9 +44,9 @@ from losslint.measurements import Measurements
 from losslint.rule import Finding, Precondition, Replacement, Rewrite, Rule, RunFinding, Step, Symptom, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt, parenthesised, respell
-from losslint.semantics.values import DType, Gradient, Value
+from losslint.semantics.values import DType, Gradient, Kind, Value
 from losslint_rules.numerics.default_paths import excludes_default
-from losslint_rules.numerics.squares import added_squares, is_learned, squared, vanishes
+from losslint_rules.numerics.squares import added_squares, is_learned, parts_two_inputs, squared, vanishes
 from losslint_rules.runs import NonFinite, findings
 
 RULE = Rule(
@@ -94,9 +96,16 @@ def _findings(op: Op, graph: Graph) -> Iterator[Finding]:
     yield RULE.finding(
         op.site,
         f"the gradient of this root is NaN where `{excerpt(base)}` is all zero; vector_norm's is 0",
+        severity=Severity.INFO if _is_of_everything(op, total) and parts_two_inputs(base) else RULE.severity,
         evidence=with_calls(op, steps),
         rewrite=_rewrite(op, graph, total, base),
     )
+
+
+def _is_of_everything(op: Op, total: Value) -> bool:
+    """Whether one root is taken of all elements, and not one for each row, or for each turn of a loop."""
+    dim = total.origin.keywords.get("dim")
+    return (dim is None or dim.kind is Kind.NONE) and not op.in_loop
 
 
 def _of_added(op: Op, graph: Graph, bases: list[Value]) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from losslint.semantics.graph import ancestors
 from losslint.semantics.role_names import says_epsilon
 from losslint.semantics.values import DType, Kind, Role, Value
 
@@ -59,9 +60,24 @@ def vanishes(value: Value) -> bool:
     return False
 
 
+def parts_two_inputs(value: Value) -> bool:
+    """Whether a value is a difference of what comes of different inputs: `student - teacher`, not `x[1:] - x[:-1]`."""
+    value = value.beneath(_VIEWS)
+    if value.origin.name != "sub" or len(value.origin.operands) != 2:
+        return False
+    left, right = (_inputs(each) for each in value.origin.operands)
+    return bool(left) and bool(right) and not left & right
+
+
+def _inputs(value: Value) -> set[int]:
+    return {each.key for each in ancestors([value]) if each.origin.name in ("parameter", "unknown", "attribute")}
+
+
 def is_learned(value: Value) -> bool:
     """Whether a value is a view of what a module keeps: no training step leaves a whole row of a weight exactly 0."""
     value = value.beneath(_VIEWS)
+    if value.origin.name == "phi":  # what a setting may leave out is None then
+        return all(is_learned(each) for each in value.alternatives if each.kind is not Kind.NONE)
     return value.origin.name in ("attribute", "parameter_tensor")
 
 
