@@ -9,6 +9,7 @@ import libcst as cst
 
 from losslint.semantics import callables
 from losslint.semantics.devices import joint
+from losslint.semantics.empty_masks import comparison_witness
 from losslint.semantics.graph import Condition
 from losslint.semantics.guards import without_asked
 from losslint.semantics.literals import literal
@@ -21,7 +22,6 @@ from losslint.semantics.transfer import apply_operator
 from losslint.semantics.truth import comparison_name, read_test, tensors_behind
 from losslint.semantics.values import EVERYTHING, DType, Gradient, Kind, Origin, Role, Value
 from losslint.semantics.view_shapes import turned
-from losslint.semantics.zeros import comparison_witness
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame

@@ -19,6 +19,7 @@ _KEEPS = frozenset(
         "contiguous transpose permute new_tensor detach clone flatten broadcast_to"
     ).split()
 )
+_FILLED = frozenset({"ones", "ones_like"})
 _CHOOSES = frozenset(
     (
         "valid matched foreground fg pos positive positives negative negatives neg keep kept selected visible observed event "
@@ -57,16 +58,18 @@ def _is_made_of_lengths(mask: Value, shortened: bool) -> bool:
         current = pending.pop()
         name, operands = current.origin.name, current.origin.operands
         seen += 1
-        if seen > 20 or not operands:
+        if name in _FILLED:
+            continue
+        if seen > 30 or not operands:
             return False
         if name in _COMBINES or name in _KEEPS:
             pending.extend(operands if name in _COMBINES else operands[:1])
         elif name in _ORDERS and len(operands) == 2:
             positions = [_is_positions(each) for each in operands]
-            if positions.count(True) != 1:
+            if not any(positions):
                 return False
-            if not shortened and _is_shortened(operands[positions.index(False)]):
-                return False
+            if not shortened and not all(positions) and _is_shortened(operands[positions.index(False)]):
+                return False  # positions compared with each other are a triangle, of which `triangle[lengths - 1]` takes rows
         else:
             return False
     return True

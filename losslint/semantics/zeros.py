@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
+from losslint.semantics.empty_masks import comparison_witness, depends_on_input
 from losslint.semantics.guards import COMPARISONS, chain, closure
 from losslint.semantics.intervals import contains_zero
-from losslint.semantics.length_masks import holds_in_each_row, is_not_padding, marks_positions, says_choice
+from losslint.semantics.length_masks import marks_positions, says_choice
 from losslint.semantics.loss_names import words
-from losslint.semantics.nonempty import holds_somewhere, is_drawn_to_match
 from losslint.semantics.operators import Interval
 from losslint.semantics.values import Certainty, DType, Kind, Role, Value, ZeroWitness
 
@@ -127,7 +127,8 @@ def _collected(name: str, first: Value, made: Value) -> ZeroWitness | None:
         return None
     if name in {"mean", "nanmean"} and _is_made_of_prediction(zero.source):
         return None  # a network's output is never 0 as a whole
-    if name in {"mean", "nanmean"} and first.dtype is not DType.BOOL and zero.certainty is not Certainty.PROVEN:
+    is_mask = DType.BOOL in (first.dtype, zero.source.dtype)
+    if name in {"mean", "nanmean"} and not is_mask and zero.certainty is not Certainty.PROVEN:
         return None
     if name == "sum" and made.rank == 0 and marks_positions(zero.source):
         return replace(zero, certainty=Certainty.POSSIBLE)  # no sequence of a batch would have a length
@@ -140,55 +141,6 @@ def _is_made_of_prediction(source: Value) -> bool:
         return False
     value = source.origin.operands[0].beneath(_ELEMENTWISE - {"add", "sub", "mul"})
     return value.origin.name == "parameter" and value.role is Role.PREDICTION
-
-
-def comparison_witness(name: str, operands: list[Value], made: Value) -> ZeroWitness | None:
-    """A mask selects nothing where no element passes, unless a tensor is compared with itself."""
-    tensors = [value for value in operands if value.kind is not Kind.NUMBER or not value.has_constant]
-    if len(tensors) == 2 and name == "eq" and _same_root(tensors[0], tensors[1]):
-        return None  # a pairwise comparison of a tensor with itself is true on its diagonal
-    if len(operands) == 2 and (holds_somewhere(name, *operands) or any(map(is_drawn_to_match, operands))):
-        return None
-    if name == "eq" and len(operands) == 2 and (_is_at_extreme(*operands) or _is_at_extreme(*operands[::-1])):
-        return None  # x == x.max() and x - x.min() == 0 always hold somewhere
-    if not any(_depends_on_input(value) for value in operands):
-        return None  # a fixed pattern, `~torch.eye(n)`, is what its author saw
-    certainty = Certainty.POSSIBLE if holds_in_each_row(made) or is_not_padding(name, operands) else Certainty.PROVEN
-    return ZeroWitness(made, "the mask selects nothing when no element passes the test", certainty)
-
-
-def _is_at_extreme(value: Value, other: Value) -> bool:
-    if other.origin.name in _EXTREMES and other.origin.operands:
-        return other.origin.operands[0].key == value.key
-    if other.has_constant and other.constant == 0 and value.origin.name == "sub" and len(value.origin.operands) == 2:
-        return _is_at_extreme(*value.origin.operands)
-    return value.origin.name == "phi" and any(_is_at_extreme(each, other) for each in value.alternatives)
-
-
-_EXTREMES = frozenset("max min amax amin".split())
-
-
-def _depends_on_input(value: Value) -> bool:
-    pending, budget = [value], 60
-    while pending and budget:
-        budget -= 1
-        current = pending.pop()
-        name = current.origin.name
-        if name in _FIXED or current.has_constant:
-            continue
-        if not current.origin.operands and name not in ("constant", "setting", "loop_index"):
-            return True
-        pending.extend(current.origin.operands)
-    return False
-
-
-_FIXED = frozenset(
-    "eye ones zeros arange full linspace ones_like zeros_like full_like size shape len numel dim range device dtype".split()
-)
-
-
-def _same_root(left: Value, right: Value) -> bool:
-    return bool(left.alias & right.alias)
 
 
 def _of_product(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | None:
@@ -294,7 +246,7 @@ def _of_choice(arguments: Mapping[str, Value], made: Value) -> ZeroWitness | Non
     found: list[ZeroWitness | None] = []
     for branch in branches:
         if branch.has_constant and branch.constant == 0 and not isinstance(branch.constant, bool):
-            everywhere = condition is None or _depends_on_input(condition)
+            everywhere = condition is None or depends_on_input(condition)
             found.append(ZeroWitness(made, "the other branch is exactly 0", Certainty.LIKELY, everywhere))
         elif not any(value.key in killed for value in chain(branch)):
             found.append(branch.zero)

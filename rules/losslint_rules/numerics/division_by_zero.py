@@ -5,7 +5,8 @@ or NaN. One such batch is enough to ruin a run, and it comes late, when nobody l
 
 A finding names where the zero comes from. Counts of masks and comparisons, norms, sums of ReLU outputs are
 warnings; a tensor parameter nothing is known of is info. So is an argument that is called `mask` or `src_mask`, and a mask that
-compares positions with lengths: most masks tell sequences from their padding or are drawn with a fixed share.
+compares positions with lengths, and what counts the rows of one that hold anything: most masks tell sequences from their
+padding or are drawn with a fixed share.
 `valid_mask`, `pos_mask` and what compares data are warnings. Python numbers from the configuration and sizes of tensors
 are not reported.
 
