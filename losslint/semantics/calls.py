@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import libcst as cst
+from msgspec import Struct
 
 from losslint.semantics import (
     builtin_calls,
@@ -41,8 +41,7 @@ TARGET_SLOTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
+class Arguments(Struct, frozen=True):
     """The evaluated arguments of a call; `complete` is False where * or ** hide some."""
 
     positional: tuple[Value, ...]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.values import Gradient, Origin, Site, Value
@@ -24,8 +26,7 @@ UNASKED = "prim::Unasked"
 BACKWARD = "backward"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Condition:
+class Condition(Struct, frozen=True, eq=False):
     """A test that holds on a path: `test` is what was asked, `holds` the answer taken."""
 
     test: Value
@@ -34,16 +35,14 @@ class Condition:
     is_configuration: bool = True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Call:
+class Call(Struct, frozen=True, eq=False):
     """One call that led from the loss's entry to an operator."""
 
     symbol: str
     site: Site
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Falling:
+class Falling(Struct, frozen=True, eq=False):
     """A path that ends without a return: the function it ends in, in which file, and the tests on its way."""
 
     function: Function
@@ -51,8 +50,7 @@ class Falling:
     conditions: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Op:
+class Op(Struct, frozen=True, eq=False):
     """One executed operator.
 
     `origin` holds the ATen name, operands and node; `value` is the result; `conditions` the tests on the way;

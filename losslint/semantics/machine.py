@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import libcst as cst
+from msgspec.structs import replace
 
 from losslint.semantics.graph import IN_PLACE, Falling, Op
 from losslint.semantics.local_names import local_names

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import libcst as cst
+from msgspec.structs import replace
 
 from losslint.semantics import calls, differentiation, distributions, module_calls
 from losslint.semantics.graph import IN_PLACE

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from losslint.semantics.operators import Operator, Shape
 from losslint.semantics.result_shapes import result_sizes
@@ -16,8 +17,7 @@ MEAN = Reduction(Reduced.MEAN, "all")
 SUM = Reduction(Reduced.SUM, "all")
 
 
-@dataclass(frozen=True, slots=True)
-class ShapeFacts:
+class ShapeFacts(Struct, frozen=True):
     """The shape (None unknown) and the reduction of a result."""
 
     sizes: Sizes | None = None

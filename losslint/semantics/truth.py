@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
+from msgspec import Struct
+from msgspec.structs import replace
 
 from losslint.semantics.guards import closure
 from losslint.semantics.known_shapes import from_rank
@@ -36,8 +37,7 @@ _COMPARISONS: dict[type, str] = {
 _FLIPPED = {"ne": "eq", "is not": "is", "not in": "in"}
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(Struct, frozen=True):
     """A condition: its value; the answer where it is known; what holds if it is true, and if it is false.
 
     `tensors` are the tensor values whose truth Python asks for; `guarded` the keys of the values it compares.

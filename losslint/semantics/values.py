@@ -8,9 +8,10 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field, fields
-from operator import attrgetter
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from losslint.semantics.operators import Interval
 
@@ -110,16 +111,14 @@ class Effect(enum.Flag):
 EVERYTHING = Interval(-math.inf, math.inf)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Site:
+class Site(Struct, frozen=True, eq=False):
     """A node of one parsed file; its position is resolved only when it is reported."""
 
     unit: Unit
     node: cst.CSTNode
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Origin:
+class Origin(Struct, frozen=True, eq=False):
     """How a value was made: an operator's ATen name (or `parameter`, `attribute`, `constant`, `phi`...) and operands.
 
     `label` names what a person would call it (a parameter's name, an attribute, a constant); `keywords` are the
@@ -136,8 +135,7 @@ class Origin:
     module: Value | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ZeroWitness:
+class ZeroWitness(Struct, frozen=True, eq=False):
     """Why a value can be exactly zero: the origin where the zero comes from and the reason in words.
 
     `collective` is False where one element is zero by rounding alone (a softmax underflows), which a sum over many
@@ -156,16 +154,14 @@ class ZeroWitness:
         return self.certainty >= Certainty.LIKELY or self.source.role is Role.MASK
 
 
-@dataclass(frozen=True, slots=True)
-class Reduction:
+class Reduction(Struct, frozen=True):
     """How and over what a value was reduced: `over` is "all", "batch", "dims" or ""."""
 
     kind: Reduced = Reduced.UNKNOWN
     over: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Value:
+class Value(Struct, frozen=True, eq=False):
     """What is known of one value at one point of one path. Equal `key`s mean the same value.
 
     `rank` is None where unknown, `shape` holds one symbolic or known size a dimension ("" unknown), with an unknown number of
@@ -216,11 +212,4 @@ class Value:
 
     def with_(self, **changes: object) -> Value:
         """A copy with some fields changed."""
-        known: list[object] = [*_READ(self)]
-        for name, changed in changes.items():
-            known[_PLACES[name]] = changed
-        return Value(*known)  # type: ignore[arg-type]
-
-
-_PLACES = {each.name: place for place, each in enumerate(fields(Value))}
-_READ = attrgetter(*_PLACES)
+        return replace(self, **changes)

@@ -8,7 +8,8 @@ survives a sum.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from losslint.semantics.empty_masks import comparison_witness, depends_on_input
 from losslint.semantics.guards import COMPARISONS, chain, closure

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 
 class GradientClass(enum.Enum):
     """What autograd does with an operator's first output.
@@ -41,8 +43,7 @@ class Shape(enum.Enum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """A closed range with float semantics: a sigmoid is [0, 1], because it rounds to both ends."""
 
     low: float
