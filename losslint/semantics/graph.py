@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,7 +110,8 @@ class Graph:
     `lineage` is the owner and its bases in the project, nearest first, `foreign` the full names of the bases elsewhere;
     `falling` holds the paths that end without a return, in what it calls too; `unbound` where local names are read that no
     path there has bound; `elsewhere` gives the texts of the project's other files by their paths, or None where they are
-    too many to be read; `instance` is what `self` is, with what its constructor leaves on it (None in functions).
+    too many to be read; `instance` is what `self` is, with what its constructor leaves on it (None in functions); `facts` keeps
+    what rules have worked out of it.
     """
 
     symbol: str
@@ -126,6 +128,7 @@ class Graph:
     unbound: tuple[Site, ...] = ()
     instance: Instance | None = None
     elsewhere: Callable[[], Mapping[Path, str] | None] = dict
+    facts: dict[Hashable, object] = dataclass_field(default_factory=dict, repr=False)
 
     def named(self, *names: str) -> Iterator[Op]:
         """The operators with one of these names, in order."""
@@ -149,8 +152,11 @@ class Graph:
         """Whether the loss uses its gradient itself: what it returns afterwards is for the log."""
         if self.function is None:
             return False
-        code = self.unit.code(self.function)
-        return ".backward(" in code or ("autograd.grad(" in code and ".grad = " in code)
+        uses = (".backward(",), ("autograd.grad(", ".grad = ")
+        whole = self.unit.text
+        likely = [each for each in uses if all(text in whole for text in each)]
+        code = self.unit.code(self.function) if likely else ""
+        return any(all(text in code for text in each) for each in likely)
 
     @cached_property
     def results(self) -> tuple[Value, ...]:

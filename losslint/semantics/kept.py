@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
 if TYPE_CHECKING:
+    from losslint.semantics.graph import Graph
     from losslint.semantics.names import Unit
 
 P = ParamSpec("P")
@@ -33,6 +34,20 @@ def kept_with_unit(function: Callable[[Unit, str], R]) -> Callable[[Unit, str], 
         return cast(R, unit.facts[key])
 
     return looked_up
+
+
+def kept_with_graph(function: Callable[Concatenate[Graph, P], R]) -> Callable[Concatenate[Graph, P], R]:
+    """Remember what a function of a graph and hashable arguments says, for the rules that ask the same of one loss."""
+
+    @wraps(function)
+    def looked_up(graph: Graph, *arguments: P.args, **named: P.kwargs) -> R:
+        key = (function, *arguments)
+        known = graph.facts.get(key, graph)
+        if known is graph:
+            known = graph.facts[key] = function(graph, *arguments, **named)
+        return cast(R, known)
+
+    return cast("Callable[Concatenate[Graph, P], R]", looked_up)
 
 
 def forget() -> None:

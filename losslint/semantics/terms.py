@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from losslint.semantics.graph import Graph, Op, ancestors, members
+from losslint.semantics.kept import kept_with_graph
 from losslint.semantics.transfer import TAKE_AFTER, takes_no_numbers
 from losslint.semantics.values import Gradient, Kind, Role, Value
 
@@ -75,10 +76,12 @@ def _is_factor(value: Value) -> bool:
     return value.kind in (Kind.NUMBER, Kind.BOOL, Kind.SEQUENCE) or value.role is Role.CONFIG
 
 
-def dead_terms(graph: Graph) -> Iterator[DeadTerm]:
+@kept_with_graph
+def dead_terms(graph: Graph) -> Sequence[DeadTerm]:
     """Every term of a returned loss that carried a gradient once and does not any more."""
     if graph.calls_backward:
-        return
+        return ()
+    dead: list[DeadTerm] = []
     for op in graph.returns:
         if not op.gradient_matters and op.operands[0].gradient is not Gradient.CUT:
             continue
@@ -88,7 +91,8 @@ def dead_terms(graph: Graph) -> Iterator[DeadTerm]:
             for term in found:
                 if term.gradient in DEAD:
                     others = tuple(other for other in found if other is not term)
-                    yield DeadTerm(op, term, not alive, culprits(term), others)
+                    dead.append(DeadTerm(op, term, not alive, culprits(term), others))
+    return dead
 
 
 def culprits(term: Value) -> tuple[Value, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from losslint.semantics.devices import is_on_cpu, is_on_input
 from losslint.semantics.graph import Graph, Op, ancestors, members
+from losslint.semantics.kept import kept_with_graph
 from losslint.semantics.operators import Shape, operators
 from losslint.semantics.syntax_walk import holds
 from losslint.semantics.values import Device, Kind, Value
@@ -45,11 +46,15 @@ def moved_mixtures(graph: Graph) -> Iterator[Mixture]:
 def _mixtures(graph: Graph, is_source: Callable[[Value], bool]) -> Iterator[Mixture]:
     if _stays_on_cpu(graph):
         return
-    for op in graph.ops:
-        pair = _pair(op)
-        source = _source(pair[0], is_source) if pair is not None else None
-        if pair is not None and source is not None and not asks_for_device(op):
+    for op, pair in _pairs(graph):
+        source = _source(pair[0], is_source)
+        if source is not None and not asks_for_device(op):
             yield Mixture(op, *pair, source)
+
+
+@kept_with_graph
+def _pairs(graph: Graph) -> Sequence[tuple[Op, tuple[Value, Value]]]:
+    return [(op, pair) for op in graph.ops if (pair := _pair(op)) is not None]
 
 
 def _stays_on_cpu(graph: Graph) -> bool:

@@ -7,7 +7,7 @@ it times the count. Whatever is not understood, or not given, makes the result N
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from losslint.semantics.graph import ancestors
 from losslint.semantics.values import Kind, Value
@@ -62,6 +62,18 @@ def unknowns(value: Value, given: Collection[int] = (), most: int = _MAX_VALUES)
                 seen.add(each.key)
                 pending.append(each)
     return found
+
+
+def worked_out_from(value: Value) -> Iterator[Value]:
+    """A value and what its number is worked out from, as far as that is understood here, each once."""
+    pending, seen = [value], {value.key}
+    while pending:
+        current = pending.pop()
+        yield current
+        for each in _valued(current) if current.origin.name in _UNDERSTOOD else ():
+            if each.key not in seen:
+                seen.add(each.key)
+                pending.append(each)
 
 
 def is_derived(value: Value) -> bool:

@@ -44,7 +44,7 @@ from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.loss_names import words
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
-from losslint_rules.formulas.polynomials import Atom, Monomial, Polynomial, polynomial
+from losslint_rules.formulas.polynomials import Atom, Monomial, Polynomial, polynomial_in
 from losslint_rules.formulas.sides import names_of
 
 RULE = Rule(code="LL730", name="gaussian-kl", severity=Severity.WARNING)
@@ -81,7 +81,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     """Report the sums that are such a divergence and have their minimum elsewhere."""
     found = {}
     for op in graph.named("add", "sub"):
-        divergence = divergence_of(polynomial(op.value)) if graph.matters(op.value) else None
+        divergence = divergence_of(polynomial_in(graph, op.value)) if graph.matters(op.value) else None
         if divergence is not None:
             found[op.value.key] = (op, divergence)
     parts = {each.key for op, _ in found.values() for each in ancestors([op.value]) if each.key != op.value.key}

@@ -49,7 +49,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import returned_values
 from losslint.semantics.values import Gradient, Kind, Value
 from losslint_rules.formulas.gaussian_kl import divergence_of
-from losslint_rules.formulas.polynomials import bare, polynomial
+from losslint_rules.formulas.polynomials import bare, polynomial, polynomial_in
 from losslint_rules.formulas.signed_elements import signed_elements
 from losslint_rules.gradients.score_functions import is_score
 from losslint_rules.reduction.negations import is_named_as_loss, is_negated_in_file
@@ -67,7 +67,9 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     if not is_named_as_loss(graph) or graph.calls_backward:
         return
     told: set[int] = set()
-    divergences = {op.value.key for op in graph.named("add", "sub") if divergence_of(polynomial(op.value)) is not None}
+    divergences = {
+        op.value.key for op in graph.named("add", "sub") if divergence_of(polynomial_in(graph, op.value)) is not None
+    }
     for op in graph.returns:
         for value in returned_values(op):
             found = list(signed_elements(value, divergences))

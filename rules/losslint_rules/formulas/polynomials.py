@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from losslint.semantics.graph import Graph
+from losslint.semantics.kept import kept_with_graph
 from losslint.semantics.values import Value
 
 Atom = tuple[str, int]
@@ -56,6 +58,12 @@ def polynomial(value: Value) -> Polynomial:
     A sum that a power, a log or an exponential is taken of is one atom wherever it occurs.
     """
     return _Reader(_whole(value)).read(value)
+
+
+@kept_with_graph
+def polynomial_in(graph: Graph, value: Value) -> Polynomial:
+    """A value of a loss as a polynomial, for the rules that look at the same sums."""
+    return polynomial(value)
 
 
 def bare(value: Value) -> Value:

@@ -43,7 +43,7 @@ from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.loss_names import words
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Role, Value
-from losslint_rules.formulas.evaluation import number_at, unknowns
+from losslint_rules.formulas.evaluation import number_at, unknowns, worked_out_from
 from losslint_rules.formulas.polynomials import bare
 
 RULE = Rule(code="LL732", name="quantile-sign", severity=Severity.WARNING)
@@ -79,7 +79,8 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 
 def _differences(value: Value) -> Iterator[Value]:
-    for each in ancestors([value]):
+    """The differences that a value is worked out from, by arithmetic alone."""
+    for each in worked_out_from(value):
         operands = each.origin.operands
         if each.origin.name == "sub" and len(operands) == 2 and not any(one.has_constant for one in (each, *operands)):
             yield each

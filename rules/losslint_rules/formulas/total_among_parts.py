@@ -42,7 +42,7 @@ from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
 from losslint.semantics.literals import literal
 from losslint.semantics.names import dotted
-from losslint.semantics.syntax_walk import walk
+from losslint.semantics.syntax_walk import nodes_of_kind, walk
 from losslint.semantics.values import Site
 
 RULE = Rule(code="LL738", name="total-among-parts", severity=Severity.WARNING)
@@ -58,18 +58,19 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         return
     stored: dict[str, list[tuple[str, cst.CSTNode]]] = {}
     opaque: set[str] = set()
+    nodes: list[cst.Assign | cst.For] = nodes_of_kind(graph.function, cst.Assign, cst.For)
     made = {
         target.target.value
-        for node in walk(graph.function.body)
+        for node in nodes
         if isinstance(node, cst.Assign)
         for target in node.targets
         if isinstance(target.target, cst.Name)
     }
-    for node in walk(graph.function.body):
+    for node in nodes:
         if isinstance(node, cst.Assign):
             for target in node.targets:
                 _remember(target.target, node, stored, opaque)
-        elif isinstance(node, cst.For):
+        else:
             yield from _in_loop(node, stored, opaque, made, graph)
 
 

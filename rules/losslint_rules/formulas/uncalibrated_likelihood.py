@@ -37,7 +37,7 @@ from losslint.rule import Finding, Rule, Step, with_calls
 from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Value
-from losslint_rules.formulas.polynomials import Atom, Polynomial, polynomial
+from losslint_rules.formulas.polynomials import Atom, Polynomial, polynomial_in
 
 RULE = Rule(code="LL766", name="uncalibrated-likelihood", severity=Severity.WARNING)
 
@@ -63,7 +63,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     """Report sums of an error over a spread and the logarithm of the spread that do not belong together."""
     found: dict[int, tuple[Op, Likelihood]] = {}
     for op in graph.named("add", "sub"):
-        likelihood = _likelihood(polynomial(op.value)) if graph.matters(op.value) else None
+        likelihood = _likelihood(polynomial_in(graph, op.value)) if graph.matters(op.value) else None
         if likelihood is not None and _are_learned(op.value, likelihood):
             found[op.value.key] = (op, likelihood)
     parts = {each.key for op, _ in found.values() for each in ancestors([op.value]) if each.key != op.value.key}

@@ -66,10 +66,10 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         if long is None or not short:
             continue
         extra = extra_dimension(long, short)
-        source = introducer(reduced)
-        if extra is None or extra.size == 1 or not extra.batched or source.origin.name not in _REDUCTIONS:
+        if extra is None or extra.size == 1 or not extra.batched:
             continue
-        if _is_square(introducer(whole)):
+        source = introducer(reduced)
+        if source.origin.name not in _REDUCTIONS or _is_square(introducer(whole)):
             continue
         writer = ShapeWriter(op.scope)
         texts = writer.write(extra.longer), writer.write(extra.shorter)

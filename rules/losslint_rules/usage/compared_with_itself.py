@@ -47,7 +47,7 @@ from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.measures import literal_int, sizes_of
 from losslint.semantics.operators import operators
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.syntax_walk import nodes_of
+from losslint.semantics.syntax_walk import nodes_of_kind
 from losslint.semantics.values import Kind, Site, Value
 from losslint_rules.usage.definitions import functions
 
@@ -104,9 +104,8 @@ def pairs_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 def walked_in_source(graph: Graph) -> Iterator[Finding]:
     """Report loops over a sequence side by side with itself: `for a, b in zip(x, x)`."""
     for _, function in functions(graph):
-        for node in nodes_of(function):
-            if not isinstance(node, (cst.For, cst.CompFor)):
-                continue
+        loops: list[cst.For | cst.CompFor] = nodes_of_kind(function, cst.For, cst.CompFor)
+        for node in loops:
             match node.iter:
                 case cst.Call(
                     func=cst.Name(value="zip"),

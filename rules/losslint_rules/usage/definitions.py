@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
 from losslint.semantics.graph import Graph
+from losslint.semantics.kept import kept_with_graph
 from losslint.semantics.names import Function, dotted
 
 _HARMLESS_DECORATORS = frozenset(
@@ -15,11 +16,14 @@ _HARMLESS_DECORATORS = frozenset(
 )
 
 
-def functions(graph: Graph) -> Iterator[tuple[str, Function]]:
+@kept_with_graph
+def functions(graph: Graph) -> Sequence[tuple[str, Function]]:
     """The loss and the functions of its file that its calls were followed into, by their qualified names."""
-    for name, function in graph.unit.parsed_functions():
-        if function is graph.function or id(function) in graph.inlined:
-            yield name, function
+    return [
+        (name, function)
+        for name, function in graph.unit.parsed_functions()
+        if function is graph.function or id(function) in graph.inlined
+    ]
 
 
 def constructors(graph: Graph) -> Iterator[tuple[str, Function]]:

@@ -46,7 +46,7 @@ from losslint.rule import Finding, Replacement, Rule, Step
 from losslint.semantics.graph import Graph
 from losslint.semantics.loss_names import words
 from losslint.semantics.names import Function
-from losslint.semantics.syntax_walk import children, nodes_of
+from losslint.semantics.syntax_walk import children, nodes_of, nodes_of_kind
 from losslint.semantics.values import Site
 from losslint_rules.usage.arguments import unsafe
 from losslint_rules.usage.definitions import functions
@@ -62,12 +62,9 @@ _Leaves = list[tuple[cst.Name, cst.Name]]
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report copies of a line or a summand in which one of the names was kept."""
     for _, function in functions(graph):
-        bound, read = _names(function)
-        for first, second in _copies(function):
-            kept = _kept(first, second)
-            if kept is None:
-                continue
-            original, leaf, other = kept
+        slips = [(*pair, *kept) for pair in _copies(function) if (kept := _kept(*pair)) is not None]
+        bound, read = _names(function) if slips else (set[str](), dict[str, int]())
+        for first, second, original, leaf, other in slips:
             if other not in bound or read.get(other, 0) or other == leaf.value:
                 continue
             yield RULE.finding(
@@ -108,8 +105,11 @@ def _names(function: Function) -> tuple[set[str], dict[str, int]]:
 
 def _copies(function: Function) -> Iterator[tuple[cst.BaseExpression, cst.BaseExpression]]:
     """The expressions that may be copies of each other: of assignments near each other, and summands."""
-    for node in nodes_of(function):
-        if isinstance(node, (cst.IndentedBlock,)):
+    places: list[cst.IndentedBlock | cst.BinaryOperation] = nodes_of_kind(
+        function, cst.IndentedBlock, cst.BinaryOperation
+    )
+    for node in places:
+        if isinstance(node, cst.IndentedBlock):
             written = [
                 found[1]
                 for line in node.body
@@ -119,7 +119,7 @@ def _copies(function: Function) -> Iterator[tuple[cst.BaseExpression, cst.BaseEx
             ]
             for position, first in enumerate(written):
                 yield from ((first, second) for second in written[position + 1 : position + 1 + _NEAR])
-        elif isinstance(node, cst.BinaryOperation) and isinstance(node.operator, (cst.Add, cst.Subtract)):
+        elif isinstance(node.operator, (cst.Add, cst.Subtract)):
             yield node.left, node.right
 
 

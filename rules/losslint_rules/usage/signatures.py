@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
 from losslint.semantics.graph import Graph
+from losslint.semantics.kept import kept_with_graph
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.operators import REQUIRED, Parameter, lookup_function, lookup_module
 from losslint.semantics.syntax_walk import nodes_of_kind
@@ -45,14 +46,17 @@ class MadeCall:
     signature: Signature
 
 
-def made_calls(graph: Graph) -> Iterator[MadeCall]:
+@kept_with_graph
+def made_calls(graph: Graph) -> Sequence[MadeCall]:
     """The calls in the loss, in its constructors and in what it calls in its file, as far as their signatures are known."""
+    found: list[MadeCall] = []
     elsewhere = _followed(graph)
     for name, function in all_functions(graph):
         for node in nodes_of_kind(function, cst.Call):
             signature = elsewhere.get(id(node)) or _here(graph, owner_of(graph, name), node) or _of_torch(graph, node)
             if signature is not None:
-                yield MadeCall(Site(graph.unit, node), function, node, signature)
+                found.append(MadeCall(Site(graph.unit, node), function, node, signature))
+    return found
 
 
 def _followed(graph: Graph) -> dict[int, Signature]:

@@ -41,6 +41,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from typing import cast
 
 import libcst as cst
 
@@ -58,7 +59,9 @@ from losslint_rules.usage.definitions import all_functions
 RULE = Rule(code="LL727", name="unknown-torch-name", severity=Severity.ERROR)
 
 _CHOICE = re.compile(r"version|hasattr|available|\bhas_|support|installed|legacy", re.IGNORECASE)
-_ASKED = (cst.Try, cst.TryStar, cst.Annotation, cst.Decorator, cst.ClassDef)
+_ASKED = frozenset({cst.Try, cst.TryStar, cst.Annotation, cst.Decorator, cst.ClassDef})
+_CHAINS = frozenset({cst.Name, cst.Attribute})
+_HOLDERS = frozenset({cst.Attribute, cst.Arg})
 
 
 @RULE.on_graph
@@ -93,14 +96,16 @@ def _own_names(function: Function) -> set[str]:
 
 def _chains(node: cst.CSTNode) -> Iterator[cst.Name | cst.Attribute]:
     """The names and chains of names that are read for certain: not in annotations, or behind a `try`."""
-    match node:
-        case cst.Name() | cst.Attribute() if dotted(node) is not None:
-            yield node
-        case cst.Attribute(value=value) | cst.Arg(value=value):
-            yield from _chains(value)
-        case _ if not isinstance(node, _ASKED):
-            for child in children(node):
-                yield from _chains(child)
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        kind = type(current)
+        if kind in _CHAINS and dotted(cast(cst.BaseExpression, current)) is not None:
+            yield cast("cst.Name | cst.Attribute", current)
+        elif kind in _HOLDERS:
+            pending.append(cast("cst.Attribute | cst.Arg", current).value)
+        elif kind not in _ASKED:
+            pending += reversed(children(current))
 
 
 def _unknown(qualified: str) -> tuple[str, str] | None:
