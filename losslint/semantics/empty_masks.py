@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from losslint.semantics.length_masks import holds_in_each_row, is_not_padding
+from losslint.semantics.length_masks import holds_in_each_row, is_not_padding, says_choice
 from losslint.semantics.nonempty import holds_somewhere, is_drawn_to_match
-from losslint.semantics.values import Certainty, Kind, Value, ZeroWitness
+from losslint.semantics.values import Certainty, Kind, Role, Value, ZeroWitness
 
 
 def comparison_witness(name: str, operands: list[Value], made: Value) -> ZeroWitness | None:
@@ -20,16 +20,53 @@ def comparison_witness(name: str, operands: list[Value], made: Value) -> ZeroWit
         return None  # a fixed pattern, `~torch.eye(n)`, is what its author saw
     certainty = Certainty.POSSIBLE if holds_in_each_row(made) or is_not_padding(name, operands) else Certainty.PROVEN
     return ZeroWitness(
-        made, "the mask selects nothing when no element passes the test", min(certainty, _asked(name, operands))
+        made, "the mask selects nothing when no element passes the test", min(certainty, _certainty(name, operands))
     )
 
 
-def _asked(name: str, operands: list[Value]) -> Certainty:
-    """How sure a zero is of a test for more than 0: as sure as that of what is tested, `mask.sum(dim=1) > 0`."""
+def _certainty(name: str, operands: list[Value]) -> Certainty:
+    """How sure a zero is of a test for more than 0: as sure as that of what is tested, `mask.sum(dim=1) > 0`.
+
+    The opposite of what is given or unknown, `~mask`, is empty where that is full, which nothing says; and what is added to
+    a mask that ones were written to leaves them there.
+    """
+    if name in _ORS and any(map(_is_written, operands)):
+        return Certainty.POSSIBLE
+    if name in _NOTS and operands:
+        return Certainty.POSSIBLE if _is_unsaid(operands[0]) else Certainty.PROVEN
     if name not in ("gt", "ne") or len(operands) != 2 or not _is_zero(operands[1]):
         return Certainty.PROVEN
     counted = operands[0]
     return counted.zero.certainty if counted.zero is not None and counted.interval.low >= 0 else Certainty.PROVEN
+
+
+def _is_unsaid(mask: Value) -> bool:
+    """Whether nothing says what a mask holds: the result of an unknown call, or an argument that is called a mask."""
+    given = mask.beneath(_VIEWS)
+    if given.origin.name == "phi":
+        return all(map(_is_unsaid, given.alternatives))
+    if given.origin.name == "parameter":
+        return given.role is Role.MASK and not says_choice(given.origin.label)
+    return given.origin.name == "unknown"
+
+
+def _is_written(value: Value) -> bool:
+    """Whether ones were written to places of a mask: `mask = torch.zeros(n, n); mask[:, k:].fill_diagonal_(1)`."""
+    for _ in range(20):
+        name, operands = value.origin.name, value.origin.operands
+        if name == "index_put" and len(operands) > 1 and operands[1].has_constant and operands[1].constant:
+            return not any(index.is_tensor or index.kind is Kind.UNKNOWN for index in operands[2:])
+        if name != "index_put" and name not in _VIEWS or name == "getitem":
+            return False
+        value = operands[0]
+    return False
+
+
+_NOTS = frozenset({"logical_not", "bitwise_not"})
+_ORS = frozenset({"logical_or", "bitwise_or"})
+_VIEWS = frozenset(
+    "view reshape unsqueeze squeeze expand expand_as to float long int bool type type_as cuda cpu contiguous detach getitem".split()
+)
 
 
 def _is_zero(value: Value) -> bool:

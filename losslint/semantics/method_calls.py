@@ -150,8 +150,9 @@ def _changed(
     )
     frame.machine.emit(made, state, IN_PLACE)
     _rebind(node, made, state)
-    if given is not None or name == "zero_":
-        write_through_view(frame, node, given or frame.machine.constant(0.0, node, frame.unit), state)
+    written = arguments.all[0] if name == "fill_diagonal_" and arguments.all else given
+    if written is not None or name == "zero_":
+        write_through_view(frame, node, written or frame.machine.constant(0.0, node, frame.unit), state)
     return made
 
 

@@ -1,4 +1,4 @@
-"""`x.diagonal().fill_(0)` and `x.view(-1).zero_()` change x itself, though they are called on a view of it."""
+"""`x.diagonal().fill_(0)` and `x[:, k:].fill_diagonal_(1)` change x itself, though they are called on a view of it."""
 
 from __future__ import annotations
 
@@ -41,8 +41,26 @@ def write_through_view(frame: Frame, node: cst.Call, given: Value, state: State)
 def _base(node: cst.Call) -> str | None:
     receiver = node.func.value if isinstance(node.func, cst.Attribute) else None
     views = 0
-    while isinstance(receiver, cst.Call) and isinstance(receiver.func, cst.Attribute):
-        if receiver.func.attr.value not in _VIEWS:
+    while isinstance(receiver, (cst.Call, cst.Subscript)):
+        if isinstance(receiver, cst.Subscript):
+            if not all(map(_keeps_storage, receiver.slice)):
+                return None
+            receiver = receiver.value
+        elif isinstance(receiver.func, cst.Attribute) and receiver.func.attr.value in _VIEWS:
+            receiver = receiver.func.value
+        else:
             return None
-        receiver, views = receiver.func.value, views + 1
+        views += 1
     return receiver.value if views and isinstance(receiver, cst.Name) else None
+
+
+def _keeps_storage(element: cst.SubscriptElement) -> bool:
+    """Whether an index is a range or a written number: a tensor, or a name that may be one, gives a copy."""
+    match element.slice:
+        case cst.Slice() | cst.Index(value=cst.Integer() | cst.Ellipsis()):
+            return True
+        case cst.Index(value=cst.UnaryOperation(operator=cst.Minus(), expression=cst.Integer())):
+            return True
+        case cst.Index(value=cst.Name(value="None")):
+            return True
+    return False

@@ -55,6 +55,7 @@ from losslint.semantics.terms import (
     culprits,
     dead_terms,
     inputs,
+    nearest_culprits,
     returned_values,
     returns_gradient,
     terms,
@@ -102,9 +103,9 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         elsewhere = any(map(returns_gradient, graph.returns))
         if elsewhere and becomes_number(dead.term):
             continue  # who gives arrays gets one back; the return for tensors is looked at by itself
-        for culprit in dead.culprits:
+        for culprit in nearest_culprits(dead.term):
             if not is_nondifferentiable(culprit) or culprit.origin.site is None:
-                continue
+                continue  # what lies behind a detach or an item() is not why the gradient is gone
             if not _of_data(culprit):
                 continue
             if not dead.whole and (
