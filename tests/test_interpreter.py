@@ -510,11 +510,26 @@ def test_a_maximum_of_two_that_are_made_of_one_is_elementwise(expression: str, n
     assert name in [op.name for op in graph.ops]
 
 
-@pytest.mark.parametrize("write", ["x.diagonal().fill_(-1.0)", "x.view(-1).zero_()", "x.t().diagonal().copy_(y)"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        "x.diagonal().fill_(-1.0)",
+        "x.view(-1).zero_()",
+        "x.t().diagonal().copy_(y)",
+        "x[:, 2:].fill_diagonal_(1.0)",
+        "x[..., -1].zero_()",
+    ],
+)
 def test_a_write_into_a_view_changes_what_it_is_a_view_of(write: str) -> None:
     (value,) = returned(f"def loss(x: Tensor, y: Tensor):\n    x = x.exp()\n    {write}\n    return x\n")
     assert value.origin.name == "index_put"
     assert value.origin.operands[0].origin.name == "exp"
+
+
+@pytest.mark.parametrize("write", ["x[x > 1].fill_(0.0)", "x[places].zero_()"])
+def test_a_write_into_a_copy_changes_nothing(write: str) -> None:
+    (value,) = returned(f"def loss(x: Tensor, places: Tensor):\n    x = x.exp()\n    {write}\n    return x\n")
+    assert value.origin.name == "exp"
 
 
 def test_a_mean_over_all_but_the_batch_says_how_many_dimensions_there_are() -> None:

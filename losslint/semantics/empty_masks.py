@@ -56,7 +56,7 @@ def _is_written(value: Value) -> bool:
         name, operands = value.origin.name, value.origin.operands
         if name == "index_put" and len(operands) > 1 and operands[1].has_constant and operands[1].constant:
             return not any(index.is_tensor or index.kind is Kind.UNKNOWN for index in operands[2:])
-        if name != "index_put" and name not in _VIEWS or name == "getitem":
+        if name not in _VIEWS - {"getitem"} | {"index_put"}:
             return False
         value = operands[0]
     return False
