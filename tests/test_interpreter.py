@@ -535,3 +535,27 @@ def test_a_write_into_a_copy_changes_nothing(write: str) -> None:
 def test_a_mean_over_all_but_the_batch_says_how_many_dimensions_there_are() -> None:
     (value,) = returned("def loss(x: Tensor):\n    size = x.pow(2).mean(dim=(1, 2, 3))\n    return x.sum(dim=-1)\n")
     assert value.shape is not None and len(value.shape) == 3
+
+
+def test_no_path_meets_what_the_constructor_refuses() -> None:
+    graph = graph_of(
+        """
+        class Clipped(nn.Module):
+            def __init__(self, mode="mask", level="token"):
+                super().__init__()
+                if mode == "clip" and (level == "row" or level == "all"):
+                    raise ValueError("token by token")
+                self.mode, self.level = mode, level
+
+            def forward(self, x: Tensor):
+                by_row = self.level == "row"
+                if by_row:
+                    x = x.exp()
+                if self.mode == "clip":
+                    return x.clamp(0, 1)
+                return x.sin()
+        """,
+        "Clipped.forward",
+    )
+    assert {op.name: op.operands[0].origin.name for op in graph.named("clamp")} == {"clamp": "parameter"}
+    assert {op.operands[0].origin.name for op in graph.named("sin")} == {"parameter", "exp"}

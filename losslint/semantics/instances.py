@@ -8,6 +8,7 @@ from losslint.semantics.machine import Machine, TooMuchWork
 from losslint.semantics.members import Instance, lineage
 from losslint.semantics.names import Unit
 from losslint.semantics.parameters import constructor_parameter
+from losslint.semantics.refusals import refused
 from losslint.semantics.state import State
 from losslint.semantics.stored_attributes import stored_later
 from losslint.semantics.values import Device, Value
@@ -38,6 +39,8 @@ def build_instance(machine: Machine, unit: Unit, name: str, arguments: Arguments
     state = State(machine.next_frame())
     state.scope = _scope(frame, found.function, arguments)
     try:
+        if arguments is None:
+            machine.refused.extend(refused(frame, found.function, state))
         flow = run_function(frame, found.function, state)
         ends = [*flow.falling, *(end for end, _ in flow.returned)]
         attributes: dict[str, Value] = {}

@@ -16,7 +16,7 @@ from losslint.semantics.local_names import local_names
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.operators import Interval
 from losslint.semantics.sizes import rank_of
-from losslint.semantics.state import State
+from losslint.semantics.state import Assumption, State
 from losslint.semantics.values import (
     EVERYTHING,
     Device,
@@ -97,6 +97,7 @@ class Machine:
         self.buffers: dict[str, Value] = {}
         self.instances: dict[int, object] = {}
         self.building = 0
+        self.refused: list[tuple[tuple[Assumption, bool], ...]] = []  # answers that no object of the class has together
         self.statements = 0
         self.built = 0  # what the constructor of the loss took is no part of what its calls may take
         self.inlined: set[int] = set()
@@ -141,6 +142,11 @@ class Machine:
     def may_inline(self) -> bool:
         """Whether calls are still followed; past the budget they are opaque."""
         return self.statements - self.built < MAX_INLINED_STATEMENTS
+
+    def is_refused(self, state: State) -> bool:
+        """Whether the constructor would have raised for what a path takes its settings to be."""
+        known = state.assumptions
+        return any(all(known.get(asked) is answer for asked, answer in each) for each in self.refused)
 
     def local_names(self, function: Function) -> frozenset[str]:
         """The names that a function binds itself."""

@@ -208,17 +208,19 @@ def _if(frame: Frame, node: cst.If, state: State) -> Flow:
     if test.known is None and test.tensors:
         frame.branch(test.tensors, node, state, "if")
     for answer, suite in ((True, node.body), (False, node.orelse)):
-        if (test.known is not None and test.known is not answer) or _only_raises(suite):
+        if (test.known is not None and test.known is not answer) or only_raises(suite):
             continue
         path = state.fork() if test.known is None else state
         _enter(frame, path, test, answer, node)
+        if frame.machine.is_refused(path):
+            continue
         after = _branch(frame, suite, path)
         flow.falling.extend(after.falling)
         flow.leave_as(after)
     return flow
 
 
-def _only_raises(suite: cst.CSTNode | None) -> bool:
+def only_raises(suite: cst.CSTNode | None) -> bool:
     """Whether a block ends in `raise` on all its ways: what it computes is a message, and no path goes on from it."""
     block = suite.body if isinstance(suite, cst.Else) else suite
     return isinstance(block, cst.IndentedBlock) and _raises(block)

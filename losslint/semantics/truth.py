@@ -83,6 +83,10 @@ def read_test(frame: Frame, node: cst.BaseExpression, state: State) -> Test:
     asked = frame.evaluate(node, state)
     if asked.key in frame.machine.asked_kinds:
         return _instance(*frame.machine.asked_kinds[asked.key], state, asked)
+    if asked.origin.name == "compared" and asked.origin.label in ("eq", "ne") and not tensors_behind(asked):
+        one, other = asked.origin.operands  # a comparison that was given a name
+        test = _equality(one, other, state, asked)
+        return test if asked.origin.label == "eq" else test.inverted()
     return truthiness(asked, state)
 
 
