@@ -10,7 +10,7 @@ import stat
 import tokenize
 import warnings
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,7 +149,7 @@ def parse_ast(source: Source) -> ast.Module | Diagnostic:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(source.text)
+            return _parsed(source.text)
     except SyntaxError as error:
         if error.msg in _NESTING:
             return own_diagnostic(
@@ -160,6 +160,12 @@ def parse_ast(source: Source) -> ast.Module | Diagnostic:
         return own_diagnostic(TOO_COMPLEX, source, "is nested too deeply to be parsed; exclude it to silence this")
     except ValueError as error:
         return own_diagnostic(SYNTAX_ERROR, source, f"cannot be parsed: {error}")
+
+
+@lru_cache(maxsize=1)
+def _parsed(text: str) -> ast.Module:
+    """A file in which losses were looked for is parsed already when they are looked at."""
+    return ast.parse(text)
 
 
 _NESTING = ("too many nested parentheses", "too many levels of indentation")

@@ -59,22 +59,27 @@ def evaluate_call(frame: Frame, node: cst.Call, state: State) -> Value:
     qualified = frame.unit.qualified(node.func) if _is_global(node.func, state) else None
     if qualified is not None:
         return library_call(frame, qualified, node, state)
-    match node.func:
-        case cst.Name(value=name) if name in state.scope:
-            return call_value(frame, state.scope[name], node, state)
-        case cst.Name(value=name):
-            return _named_call(frame, name, node, state)
-        case cst.Attribute(value=cst.Call(func=cst.Name(value="super")), attr=cst.Name(value=name)):
-            return inlining.call_method(frame, name, node, state, from_super=True)
-        case cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=name)):
-            if f"self.{name}" not in state.scope and _is_method(frame, name):
-                return inlining.call_method(frame, name, node, state)
-            return call_value(frame, frame.self_attribute(name, node, state), node, state)
-        case cst.Attribute(value=receiver, attr=cst.Name(value=name)):
-            value = frame.evaluate(receiver, state)
-            frame.use(value, node, state, "attribute")
-            return method_calls.method_call(frame, value, name, node, state)
-    return call_value(frame, frame.evaluate(node.func, state), node, state)
+    func = node.func
+    if type(func) is cst.Attribute:
+        return _attribute_call(frame, func.value, func.attr.value, node, state)
+    if type(func) is not cst.Name:
+        return call_value(frame, frame.evaluate(func, state), node, state)
+    if func.value in state.scope:
+        return call_value(frame, state.scope[func.value], node, state)
+    return _named_call(frame, func.value, node, state)
+
+
+def _attribute_call(frame: Frame, receiver: cst.BaseExpression, name: str, node: cst.Call, state: State) -> Value:
+    """`super().name(...)`, `self.name(...)`, or a method of anything else."""
+    if type(receiver) is cst.Call and type(receiver.func) is cst.Name and receiver.func.value == "super":
+        return inlining.call_method(frame, name, node, state, from_super=True)
+    if type(receiver) is cst.Name and receiver.value == "self":
+        if f"self.{name}" not in state.scope and _is_method(frame, name):
+            return inlining.call_method(frame, name, node, state)
+        return call_value(frame, frame.self_attribute(name, node, state), node, state)
+    value = frame.evaluate(receiver, state)
+    frame.use(value, node, state, "attribute")
+    return method_calls.method_call(frame, value, name, node, state)
 
 
 def _is_method(frame: Frame, name: str) -> bool:
@@ -85,9 +90,9 @@ def _is_method(frame: Frame, name: str) -> bool:
 
 def _is_global(function: cst.BaseExpression, state: State) -> bool:
     node = function
-    while isinstance(node, cst.Attribute):
+    while type(node) is cst.Attribute:
         node = node.value
-    return isinstance(node, cst.Name) and node.value not in state.scope
+    return type(node) is cst.Name and node.value not in state.scope
 
 
 def read_arguments(frame: Frame, node: cst.Call, state: State) -> Arguments:
@@ -263,27 +268,16 @@ def _pair(bound: Mapping[str, Value]) -> dict[str, Value]:
     return {"input": bound["input"], "other": bound["dim"]}
 
 
+_TAKES_OTHERS = frozenset("cat stack tensor as_tensor einsum max min sum".split())
+
+
 def _learn(frame: Frame, operator: Operator, bound: Mapping[str, Value]) -> None:
     """A parameter that sits in a tensor's slot is a tensor; one in a label's slot is a target."""
     first = next(iter(bound.values()), None)
     takes_tensor = (
         operator.shape is not Shape.FACTORY or operator.name.startswith("new_") or operator.name.endswith("_like")
     )
-    if (
-        first is not None
-        and takes_tensor
-        and operator.name
-        not in (
-            "cat",
-            "stack",
-            "tensor",
-            "as_tensor",
-            "einsum",
-            "max",
-            "min",
-            "sum",
-        )
-    ):
+    if first is not None and takes_tensor and operator.name not in _TAKES_OTHERS:
         frame.learn(first, Kind.TENSOR)
     for name in ("other", "target", "index", "mask", "x2", "positive", "negative"):
         value = bound.get(name)

@@ -18,6 +18,7 @@ from losslint.semantics.syntax_walk import nodes_of_kind
 
 _ENTRY = r"(?:[A-Za-z_]\w*|\d+)"
 _TUPLE = re.compile(rf"[(\[]\s*({_ENTRY}(?:\s*,\s*{_ENTRY})*)\s*(,?)\s*[)\]]")
+_MENTION = re.compile(rf"(?<![\w.])[^\W\d]\w*(?![\w(]|\.\w)|{_TUPLE.pattern}")
 _BATCH = re.compile(r"[A-Z]\w?|[bn]|bs|batch(?:_?size)?|(?:n|num)_\w+|N\w+", re.ASCII)
 _TYPE = r"(?:\((?:[\w.\[\]| ]*(?:[Tt]ensor|array|[Ff]loat|[Ll]ong|[Ii]nt|[Bb]ool)[\w.\[\]| ]*)(?:,\s*optional)?\))?"
 # What may stand between a name and its shape: a type, and few words of which none leads to something else.
@@ -72,23 +73,24 @@ def _docstrings(graph: Graph) -> Iterable[str]:
 
 def shapes_in(text: str, names: Iterable[str]) -> Mapping[str, Sizes]:
     """The one shape that a text gives each of these names; none where it gives several, or alternatives."""
-    known = [name for name in names if name.isidentifier()]
-    if not known or not _TUPLE.search(text):
+    known = {written: name for name in names if name.isidentifier() for written in _written(name)}
+    if not known or not any(map(_is_batch, _TUPLE.finditer(text))):
         return {}
-    mention = re.compile(rf"(?<![\w.])(?:{'|'.join(map(_written, known))})(?![\w(]|\.\w)|{_TUPLE.pattern}")
     given: dict[str, set[Sizes | None]] = {}
     rest: Sizes | None = None
     group: list[str] = []
     end = 0
-    for match in mention.finditer(text):
+    for match in _MENTION.finditer(text):
         between = text[end : match.start()]
         if match[1] is None:
-            name = match[0] if match[0] in known else match[0][0].lower() + match[0][1:]
+            name = known.get(match[0], "")
+            if not name:
+                continue
             group = [*group, name] if group and _CONNECTOR.fullmatch(between) else [name]
             end = match.end()
             continue
-        if not _BATCH.fullmatch(match[1].split(",")[0].strip()):
-            continue  # a type, a range, the corners of a box
+        if not _is_batch(match):
+            continue
         sizes = _read(match[1], bool(match[2]), text[match.end() :])
         if sizes is not None and _EVERYTHING.search(text[: match.start()]):
             rest = sizes
@@ -97,14 +99,18 @@ def shapes_in(text: str, names: Iterable[str]) -> Mapping[str, Sizes]:
                 given.setdefault(name, set()).add(sizes)
             group = []
     found = {name: next(iter(shapes)) for name, shapes in given.items() if len(shapes) == 1}
-    everything = {name: rest for name in known if name not in given} if rest is not None else {}
+    everything = {name: rest for name in known.values() if name not in given} if rest is not None else {}
     return {name: sizes for name, sizes in (everything | found).items() if sizes is not None}
 
 
-def _written(name: str) -> str:
-    """A pattern for a name, which may begin a sentence."""
-    first = re.escape(name[0])
-    return f"[{first}{first.upper()}]{re.escape(name[1:])}" if name[0].islower() else re.escape(name)
+def _is_batch(match: re.Match[str]) -> bool:
+    """Whether sizes in brackets start with that of a batch: it is no type, range or corner of a box."""
+    return bool(_BATCH.fullmatch(match[1].split(",")[0].strip()))
+
+
+def _written(name: str) -> tuple[str, ...]:
+    """A name, which may begin a sentence."""
+    return (name, name[0].upper() + name[1:]) if name[0].islower() else (name,)
 
 
 def _read(entries: str, has_comma: bool, after: str) -> Sizes | None:

@@ -43,7 +43,7 @@ MAX_CALL_DEPTH = 5
 
 T = TypeVar("T")
 
-_GRADIENT_ORDER = (Gradient.NEUTRAL, Gradient.CUT, Gradient.ZERO, Gradient.CARRIES)
+_STRONGEST_FIRST = (Gradient.CARRIES, Gradient.ZERO, Gradient.CUT)
 
 
 Resolver = Callable[[Unit, str], "tuple[Unit, str] | None"]
@@ -66,7 +66,7 @@ class TooMuchWork(Exception):
 
 def strongest_gradient(gradients: Sequence[Gradient]) -> Gradient:
     """What a value made of several others carries: one that carries wins, then zero, then cut."""
-    return max(gradients, key=_GRADIENT_ORDER.index, default=Gradient.NEUTRAL)
+    return next((each for each in _STRONGEST_FIRST if each in gradients), Gradient.NEUTRAL)
 
 
 @dataclass(frozen=True, slots=True)

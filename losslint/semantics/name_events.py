@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import libcst as cst
 
@@ -15,6 +16,9 @@ from losslint.semantics.names import Function
 from losslint.semantics.syntax_walk import children, walk
 
 START, END = 0, 1
+_HOLDERS = frozenset({cst.Attribute, cst.Arg})
+_COMPREHENSIONS = (cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)
+_SPECIAL = frozenset({cst.NamedExpr, cst.Annotation, cst.Lambda, cst.Call, *_COMPREHENSIONS})
 _REFLECTIVE = frozenset({"locals", "vars", "eval", "exec", "globals"})
 
 
@@ -74,21 +78,26 @@ class Layout:
     def _bind(self, name: str, node: cst.CSTNode, how: str, value: cst.BaseExpression | None = None) -> None:
         self._add(name, Binding(name, node, how, value, self._loops, self._conditional))
 
-    def _read(self, node: cst.CSTNode | None) -> None:
+    def _read(self, node: Any) -> None:
         """The names an expression reads, in about the order it does; conditional reads count as reads."""
-        if node is None:
-            return
+        kind = type(node)
+        if kind is cst.Name:
+            if node.value not in self._hidden:
+                self._add(node.value)
+        elif kind in _HOLDERS:
+            self._read(node.value)
+        elif node is not None and (kind not in _SPECIAL or not self._read_special(node)):
+            for child in children(node):
+                self._read(child)
+
+    def _read_special(self, node: cst.CSTNode) -> bool:
+        """The reads of a node that are not just those of what it is made of; False where they are."""
         match node:
-            case cst.Name(value=name):
-                if name not in self._hidden:
-                    self._add(name)
-            case cst.Attribute(value=value):
-                self._read(value)
-            case cst.Arg(value=value) | cst.Annotation(annotation=value):
-                self._read(value)
             case cst.NamedExpr(target=cst.Name(value=name), value=value):
                 self._read(value)
                 self._bind(name, node, "other", value)
+            case cst.Annotation(annotation=value):
+                self._read(value)
             case cst.Lambda():
                 self._capture(node)
             case cst.BaseComp():
@@ -96,8 +105,8 @@ class Layout:
             case cst.Call(func=cst.Name(value=name)) if name in _REFLECTIVE:
                 self.is_opaque = True
             case _:
-                for child in children(node):
-                    self._read(child)
+                return False
+        return True
 
     def _comprehension(self, node: cst.BaseComp) -> None:
         """Its variables are its own; only what it goes over first is read outside of it."""

@@ -20,13 +20,11 @@ Node = TypeVar("Node", bound=cst.CSTNode)
 
 def dotted(node: cst.BaseExpression) -> str | None:
     """`a.b.c` for a chain of names, None for anything else."""
-    match node:
-        case cst.Name(value=value):
-            return value
-        case cst.Attribute(value=value, attr=cst.Name(value=attribute)):
-            head = dotted(value)
-            return f"{head}.{attribute}" if head else None
-    return None
+    attributes: list[str] = []
+    while type(node) is cst.Attribute:  # isinstance is slow with libcst's classes, which are abstract ones
+        attributes.append(node.attr.value)
+        node = node.value
+    return ".".join([node.value, *reversed(attributes)]) if type(node) is cst.Name else None
 
 
 @dataclass(frozen=True, eq=False)

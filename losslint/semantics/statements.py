@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import libcst as cst
 
@@ -105,61 +105,59 @@ def _same(left: State, right: State) -> bool:
 def run_statement(frame: Frame, node: cst.CSTNode, state: State) -> Flow:
     """Run one statement on one path."""
     frame.machine.count_statement()
-    match node:
-        case cst.SimpleStatementLine(body=body):
-            flow = Flow([state])
-            for small in body:
-                if flow.falling:
-                    _small(frame, small, state, flow)
-            return flow
-        case cst.BaseSmallStatement():  # behind the colon of a one-line suite
-            flow = Flow([state])
-            _small(frame, node, state, flow)
-            return flow
-        case cst.If():
-            return _if(frame, node, state)
-        case cst.For():
-            return _for(frame, node, state)
-        case cst.While():
-            return _while(frame, node, state)
-        case cst.With(items=items, body=body):
-            return _with(frame, items, body, state)
-        case cst.Try():
-            return _try(frame, node, state)
-        case cst.FunctionDef():
-            callables.bind_definition(frame, node, state)
+    compound = _COMPOUND.get(type(node))
+    if compound is not None:
+        return compound(frame, node, state)
+    flow = Flow([state])
+    # behind the colon of a one-line suite a small statement stands alone
+    for small in node.body if type(node) is cst.SimpleStatementLine else (node,):
+        run = _SMALL.get(type(small))
+        if run is not None and flow.falling:
+            run(frame, small, state, flow)
+    return flow
+
+
+def _definition(frame: Frame, node: cst.FunctionDef, state: State) -> Flow:
+    callables.bind_definition(frame, node, state)
     return Flow([state])
 
 
-def _small(frame: Frame, node: cst.CSTNode, state: State, flow: Flow) -> None:
-    match node:
-        case cst.Assign(targets=targets, value=value):
-            made = frame.evaluate(value, state)
-            for target in targets:
-                _assign(frame, target.target, made, state)
-        case cst.AnnAssign(target=target, value=value) if value is not None:
-            _assign(frame, target, frame.evaluate(value, state), state)
-        case cst.AugAssign(target=target, operator=operator, value=value):
-            _augmented(frame, node, target, operator, value, state)
-        case cst.Expr(value=value):
-            if not isinstance(value, cst.SimpleString):  # a docstring
-                frame.evaluate(value, state)
-        case cst.Return(value=value):
-            made = frame.evaluate(value, state) if value is not None else frame.machine.constant(None)
-            origin = Origin(RETURN, (made,), site=frame.site(node), frame=state.frame)
-            frame.machine.emit(made.with_(origin=origin), state)
-            flow.falling = []
-            flow.returned.append((state, made))
-        case cst.Raise():
-            flow.falling = []
-        case cst.Break():
-            flow.falling = []
-            flow.broken.append(state)
-        case cst.Continue():
-            flow.falling = []
-            flow.continued.append(state)
-        case cst.Assert(test=condition):
-            _assert(frame, node, condition, state)
+def _assigned(frame: Frame, node: cst.Assign, state: State, flow: Flow) -> None:
+    made = frame.evaluate(node.value, state)
+    for target in node.targets:
+        _assign(frame, target.target, made, state)
+
+
+def _annotated(frame: Frame, node: cst.AnnAssign, state: State, flow: Flow) -> None:
+    if node.value is not None:
+        _assign(frame, node.target, frame.evaluate(node.value, state), state)
+
+
+def _expression(frame: Frame, node: cst.Expr, state: State, flow: Flow) -> None:
+    if type(node.value) is not cst.SimpleString:  # a docstring
+        frame.evaluate(node.value, state)
+
+
+def _return(frame: Frame, node: cst.Return, state: State, flow: Flow) -> None:
+    made = frame.evaluate(node.value, state) if node.value is not None else frame.machine.constant(None)
+    origin = Origin(RETURN, (made,), site=frame.site(node), frame=state.frame)
+    frame.machine.emit(made.with_(origin=origin), state)
+    flow.falling = []
+    flow.returned.append((state, made))
+
+
+def _raise(frame: Frame, node: cst.Raise, state: State, flow: Flow) -> None:
+    flow.falling = []
+
+
+def _break(frame: Frame, node: cst.Break, state: State, flow: Flow) -> None:
+    flow.falling = []
+    flow.broken.append(state)
+
+
+def _continue(frame: Frame, node: cst.Continue, state: State, flow: Flow) -> None:
+    flow.falling = []
+    flow.continued.append(state)
 
 
 def _assign(frame: Frame, target: cst.BaseExpression, value: Value, state: State) -> None:
@@ -175,25 +173,18 @@ def _assign(frame: Frame, target: cst.BaseExpression, value: Value, state: State
     bind_target(frame, target, value, state)
 
 
-def _augmented(
-    frame: Frame,
-    node: cst.AugAssign,
-    target: cst.BaseExpression,
-    operator: cst.BaseAugOp,
-    value: cst.BaseExpression,
-    state: State,
-) -> None:
-    left = frame.evaluate(target, state)
-    right = frame.evaluate(value, state)
-    name = _BINARY.get(type(operator), "")
+def _augmented(frame: Frame, node: cst.AugAssign, state: State, flow: Flow) -> None:
+    left = frame.evaluate(node.target, state)
+    right = frame.evaluate(node.value, state)
+    name = _BINARY.get(type(node.operator), "")
     made = arithmetic(frame, name, left, right, node, state)
     if left.is_tensor:
         frame.machine.mark_in_place(made)
-    bind_target(frame, target, made.with_(alias=left.alias), state)
+    bind_target(frame, node.target, made.with_(alias=left.alias), state)
 
 
-def _assert(frame: Frame, node: cst.Assert, condition: cst.BaseExpression, state: State) -> None:
-    test = read_test(frame, condition, state)
+def _assert(frame: Frame, node: cst.Assert, state: State, flow: Flow) -> None:
+    test = read_test(frame, node.test, state)
     if test.tensors:
         frame.branch(test.tensors, node, state, "assert")
     test.apply(state, True)
@@ -222,8 +213,8 @@ def _if(frame: Frame, node: cst.If, state: State) -> Flow:
 
 def only_raises(suite: cst.CSTNode | None) -> bool:
     """Whether a block ends in `raise` on all its ways: what it computes is a message, and no path goes on from it."""
-    block = suite.body if isinstance(suite, cst.Else) else suite
-    return isinstance(block, cst.IndentedBlock) and _raises(block)
+    block = suite.body if type(suite) is cst.Else else suite
+    return type(block) is cst.IndentedBlock and _raises(block)
 
 
 @kept_for_a_file
@@ -252,17 +243,12 @@ def _enter(frame: Frame, path: State, test: Test, answer: bool, node: cst.CSTNod
         path.conditions = (*path.conditions, condition)
 
 
-def _branch(frame: Frame, suite: cst.CSTNode | None, state: State) -> Flow:
-    match suite:
-        case None:
-            return Flow([state])
-        case cst.If():
-            return _if(frame, suite, state)
-        case cst.Else(body=body):
-            return run_suite(frame, body, [state])
-        case cst.IndentedBlock() | cst.SimpleStatementSuite():
-            return run_suite(frame, suite, [state])
-    return Flow([state])
+def _branch(frame: Frame, suite: cst.If | cst.Else | cst.BaseSuite | None, state: State) -> Flow:
+    if suite is None:
+        return Flow([state])
+    if type(suite) is cst.If:
+        return _if(frame, suite, state)
+    return run_suite(frame, suite.body if type(suite) is cst.Else else cast(cst.BaseSuite, suite), [state])
 
 
 def _for(frame: Frame, node: cst.For, state: State) -> Flow:
@@ -323,9 +309,9 @@ def _joined(frame: Frame, ends: list[State], before: State) -> State:
     return joined
 
 
-def _with(frame: Frame, items: Sequence[cst.WithItem], body: cst.BaseSuite, state: State) -> Flow:
+def _with(frame: Frame, node: cst.With, state: State) -> Flow:
     outside, contexts, device = state.gradient_matters, state.contexts, state.device
-    for item in items:
+    for item in node.items:
         if _cuts_gradient(frame, item.item):
             state.gradient_matters = False
         elif _enables_gradient(frame, item.item):
@@ -336,7 +322,7 @@ def _with(frame: Frame, items: Sequence[cst.WithItem], body: cst.BaseSuite, stat
         state.contexts = (*state.contexts, value)
         if item.asname is not None:
             bind_target(frame, item.asname.name, value, state)
-    flow = run_suite(frame, body, [state])
+    flow = run_suite(frame, node.body, [state])
     for end in [*flow.falling, *flow.broken, *flow.continued, *(end for end, _ in flow.returned)]:
         end.gradient_matters = outside
         end.contexts = contexts
@@ -377,3 +363,24 @@ def _try(frame: Frame, node: cst.Try, state: State) -> Flow:
         final.leave_as(flow)
         return final
     return flow
+
+
+_COMPOUND: dict[type, Callable[[Frame, Any, State], Flow]] = {
+    cst.If: _if,
+    cst.For: _for,
+    cst.While: _while,
+    cst.With: _with,
+    cst.Try: _try,
+    cst.FunctionDef: _definition,
+}
+_SMALL: dict[type, Callable[[Frame, Any, State, Flow], None]] = {
+    cst.Assign: _assigned,
+    cst.AnnAssign: _annotated,
+    cst.AugAssign: _augmented,
+    cst.Expr: _expression,
+    cst.Return: _return,
+    cst.Raise: _raise,
+    cst.Break: _break,
+    cst.Continue: _continue,
+    cst.Assert: _assert,
+}

@@ -16,7 +16,6 @@ Node = TypeVar("Node", bound=cst.CSTNode)
 _TRIVIA = tuple("whitespace leading_lines lines_after lpar rpar header footer comma semicolon equal".split())
 _LEAVES = (cst.Name, cst.Integer, cst.Float, cst.Imaginary, cst.SimpleString)
 _FIELDS: dict[type[cst.CSTNode], tuple[str, ...]] = dict.fromkeys(_LEAVES, ())
-_IS_NODE: dict[type, bool] = {}
 
 
 def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
@@ -25,12 +24,15 @@ def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
     return known
 
 
-def _is_node(kind: type) -> bool:
+class _Nodes(dict[type, bool]):
     """Whether a class is one of nodes; libcst's classes are abstract ones, which isinstance is slow with."""
-    known = _IS_NODE.get(kind)
-    if known is None:
-        known = _IS_NODE[kind] = issubclass(kind, cst.CSTNode)
-    return known
+
+    def __missing__(self, kind: type) -> bool:
+        known = self[kind] = issubclass(kind, cst.CSTNode)
+        return known
+
+
+_IS_NODE = _Nodes()
 
 
 def children(node: cst.CSTNode) -> list[cst.CSTNode]:
@@ -43,8 +45,8 @@ def children(node: cst.CSTNode) -> list[cst.CSTNode]:
     for name in names:
         value = getattr(node, name)
         if isinstance(value, (list, tuple)):
-            found += [each for each in value if _is_node(type(each))]
-        elif _is_node(type(value)):
+            found += [each for each in value if _IS_NODE[type(each)]]
+        elif _IS_NODE[type(value)]:
             found.append(value)
     return found
 

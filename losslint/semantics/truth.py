@@ -69,17 +69,9 @@ def comparison_name(operator: cst.BaseCompOp) -> str:
 
 def read_test(frame: Frame, node: cst.BaseExpression, state: State) -> Test:
     """What a condition asks on this path."""
-    match node:
-        case cst.UnaryOperation(operator=cst.Not(), expression=inner):
-            return read_test(frame, inner, state).inverted()
-        case cst.BooleanOperation(left=left, operator=operator, right=right):
-            return _junction(frame, left, right, isinstance(operator, cst.And), state)
-        case cst.Comparison(left=left, comparisons=[target]):
-            return _compared(frame, node, left, target, state)
-        case cst.Call(func=cst.Name(value="bool"), args=[argument]):
-            return read_test(frame, argument.value, state)
-        case cst.Call(func=func, args=[subject]) if frame.unit.qualified(func) == "torch.is_tensor":
-            return _instance(frame.evaluate(subject.value, state), "torch.Tensor", state, frame.evaluate(node, state))
+    structured = _structured_test(frame, node, state) if type(node) in _STRUCTURED else None
+    if structured is not None:
+        return structured
     asked = frame.evaluate(node, state)
     if asked.key in frame.machine.asked_kinds:
         return _instance(*frame.machine.asked_kinds[asked.key], state, asked)
@@ -88,6 +80,26 @@ def read_test(frame: Frame, node: cst.BaseExpression, state: State) -> Test:
         test = _equality(one, other, state, asked)
         return test if asked.origin.label == "eq" else test.inverted()
     return truthiness(asked, state)
+
+
+# Asked first, since isinstance is slow with libcst's classes, which are abstract ones.
+_STRUCTURED = frozenset({cst.UnaryOperation, cst.BooleanOperation, cst.Comparison, cst.Call})
+
+
+def _structured_test(frame: Frame, node: cst.BaseExpression, state: State) -> Test | None:
+    """The test of `not`, `and`, `or`, a comparison, `bool(x)` and `torch.is_tensor(x)`."""
+    match node:
+        case cst.Call(func=cst.Name(value="bool"), args=[argument]):
+            return read_test(frame, argument.value, state)
+        case cst.Call(func=func, args=[subject]) if frame.unit.qualified(func) == "torch.is_tensor":
+            return _instance(frame.evaluate(subject.value, state), "torch.Tensor", state, frame.evaluate(node, state))
+        case cst.Comparison(left=left, comparisons=[target]):
+            return _compared(frame, node, left, target, state)
+        case cst.UnaryOperation(operator=cst.Not(), expression=inner):
+            return read_test(frame, inner, state).inverted()
+        case cst.BooleanOperation(left=left, operator=operator, right=right):
+            return _junction(frame, left, right, isinstance(operator, cst.And), state)
+    return None
 
 
 def _junction(

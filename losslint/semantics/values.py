@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from losslint.semantics.names import Unit
 
 
-class Kind(enum.Enum):
+class _Fact(enum.Enum):
+    """One of a few answers; each is hashed by what it is, and not by its name as Python's enumerations are."""
+
+    __hash__ = object.__hash__
+
+
+class Kind(_Fact):
     """The Python kind of a value."""
 
     TENSOR = "tensor"
@@ -39,7 +45,7 @@ class Kind(enum.Enum):
     UNKNOWN = "unknown"
 
 
-class Gradient(enum.Enum):
+class Gradient(_Fact):
     """Whether a gradient can flow from a value back to a prediction.
 
     NEUTRAL: nothing in it ever carried one (constants, sizes). CARRIES: some path carries one, or may.
@@ -53,7 +59,7 @@ class Gradient(enum.Enum):
     ZERO = "zero"
 
 
-class Role(enum.Enum):
+class Role(_Fact):
     """What a parameter, or what is computed from it alone, is for."""
 
     PREDICTION = "prediction"
@@ -64,7 +70,7 @@ class Role(enum.Enum):
     UNKNOWN = "unknown"
 
 
-class Reduced(enum.Enum):
+class Reduced(_Fact):
     """How a value was brought together over its elements."""
 
     NONE = "none"
@@ -74,7 +80,7 @@ class Reduced(enum.Enum):
     UNKNOWN = "unknown"
 
 
-class DType(enum.Enum):
+class DType(_Fact):
     """The family of a tensor's dtype."""
 
     BOOL = "bool"
@@ -85,7 +91,7 @@ class DType(enum.Enum):
     UNKNOWN = "unknown"
 
 
-class Device(enum.Enum):
+class Device(_Fact):
     """Where a tensor lives: with an input, on the default device, or not known."""
 
     INPUT = "input"

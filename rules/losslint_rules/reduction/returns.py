@@ -7,7 +7,7 @@ import re
 import libcst as cst
 
 from losslint.semantics.graph import Graph
-from losslint.semantics.kept import kept_for_a_file
+from losslint.semantics.kept import kept_for_a_file, kept_with_graph
 from losslint.semantics.names import Function
 from losslint.semantics.syntax_walk import nodes_of_kind
 from losslint.semantics.terms import returned_values
@@ -73,6 +73,7 @@ def alternatives(graph: Graph) -> list[tuple[Value, bool]]:
     return found
 
 
+@kept_with_graph
 def leaves_reduction_open(graph: Graph) -> bool:
     """Whether an option, a decorator or the documentation says that the caller reduces."""
     function = graph.function
@@ -84,7 +85,7 @@ def leaves_reduction_open(graph: Graph) -> bool:
         names += _parameter_names(constructor)
     if function.params.star_kwarg is not None or any(_OPTION.search(name) for name in names):
         return True
-    if _SELF_OPTION.search(graph.unit.code(function)):
+    if _SELF_OPTION.search(graph.unit.text) and _SELF_OPTION.search(graph.unit.code(function)):
         return True
     if any(not _is_harmless(decorator) for decorator in function.decorators):
         return True
@@ -111,6 +112,7 @@ def _documentation(graph: Graph, function: Function) -> str:
     return text
 
 
+@kept_with_graph
 def is_called_in_file(graph: Graph) -> bool:
     """Whether another function of the file calls this one, and may reduce what it gets."""
     if graph.function is None:

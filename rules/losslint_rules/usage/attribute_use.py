@@ -10,7 +10,7 @@ import libcst as cst
 from losslint.semantics.graph import Graph
 from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.names import Unit, dotted
-from losslint.semantics.syntax_walk import nodes_of
+from losslint.semantics.syntax_walk import nodes_of, nodes_of_kind
 
 _TELLS_ONLY = frozenset({"extra_repr", "__repr__", "__str__"})
 _LOOKS_AT_ALL = frozenset("__dict__ save_hyperparameters hparams __getattr__ __getattribute__".split())
@@ -134,12 +134,17 @@ def _attributes_read(cls: cst.ClassDef) -> frozenset[str]:
     return frozenset(found)
 
 
+_TELLING = frozenset({cst.AssignTarget, cst.AnnAssign, cst.Attribute, cst.Call, cst.Param, cst.Arg})
+
+
 def _read_by(function: cst.FunctionDef, this: str) -> set[str]:
     """What a method reads of `self`; where it hands `self` on as a whole, everything."""
     known: set[int] = set()
     found: set[str] = set()
     nodes = nodes_of(function)
     for node in nodes:
+        if type(node) not in _TELLING:
+            continue
         match node:
             case cst.AssignTarget(target=cst.Attribute() as target) | cst.AnnAssign(target=cst.Attribute() as target):
                 known.add(id(target))
@@ -155,6 +160,7 @@ def _read_by(function: cst.FunctionDef, this: str) -> set[str]:
                 known.add(id(name))
             case cst.Arg(keyword=cst.Name() as keyword):
                 known.add(id(keyword))
-    if any(isinstance(node, cst.Name) and node.value == this and id(node) not in known for node in nodes):
+    names = nodes_of_kind(function, cst.Name)
+    if any(node.value == this and id(node) not in known for node in names):
         found.add("*")
     return found

@@ -77,11 +77,14 @@ def _statements(node: cst.CSTNode) -> Iterator[cst.Call | cst.BinaryOperation]:
             yield alone
         case cst.Try() | cst.TryStar():
             return
-        case cst.BaseExpression():
-            return
+        case cst.SimpleStatementLine(body=body):
+            for small in body:
+                if type(small) is cst.Expr:
+                    yield from _statements(small)
         case _:
             for child in children(node):
-                yield from _statements(child)
+                if not isinstance(child, cst.BaseExpression):
+                    yield from _statements(child)
 
 
 def _finding(op: Op, graph: Graph) -> Iterator[Finding]:

@@ -89,7 +89,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             continue
         reported.add(option.value.key)
         yield _falls(option)
-    for option in _options(condition for op in graph.ops for condition in op.conditions):
+    for option in _options(dict.fromkeys(condition for op in graph.ops for condition in op.conditions)):
         if option.value.key not in reported and _misses_default(graph, option):
             yield _unmatched(option)
 
