@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import cached_property
@@ -231,15 +231,16 @@ class Graph:
 
     def _taken(self, value: Value) -> set[int]:
         """The keys of what an operator takes: its members, and those of the members that no operator made."""
+        makers = self._makers
         found: set[int] = set()
-        pending = list(members(value))
+        pending = [*members(value)]
         while pending:
             current = pending.pop()
-            if current.key in found:
-                continue
-            found.add(current.key)
-            if current.key not in self._makers:
-                pending.extend(members(current))
+            key = current.key
+            if key not in found:
+                found.add(key)
+                if key not in makers:
+                    pending += members(current)
         return found
 
     @cached_property
@@ -285,11 +286,13 @@ def ancestors(values: Iterable[Value]) -> Iterator[Value]:
             pending += value.elements.values()
 
 
-def members(value: Value) -> Iterator[Value]:
+def members(value: Value) -> Sequence[Value]:
     """What a value is made of: operands, arguments, and the elements of a literal."""
-    yield from value.origin.operands
-    yield from value.origin.keywords.values()
-    if isinstance(value.elements, tuple):
-        yield from value.elements
-    elif value.elements is not None:
-        yield from value.elements.values()
+    origin, elements = value.origin, value.elements
+    if elements is None:
+        return (*origin.operands, *origin.keywords.values())
+    return (
+        *origin.operands,
+        *origin.keywords.values(),
+        *(elements if isinstance(elements, tuple) else elements.values()),
+    )

@@ -152,11 +152,11 @@ def carries_from_input(value: Value) -> bool:
     return False
 
 
-def _differentiated(value: Value) -> Iterator[Value]:
+def _differentiated(value: Value) -> Sequence[Value]:
     """What a value is made of, without what it only takes the shape, dtype or device of."""
     name = value.origin.name
     if name in TAKE_AFTER or takes_no_numbers(name):
-        return iter(value.origin.operands[: 0 if takes_no_numbers(name) else 1])
+        return value.origin.operands[: 0 if takes_no_numbers(name) else 1]
     return members(value)
 
 

@@ -60,10 +60,14 @@ def polynomial(value: Value) -> Polynomial:
     return _Reader(_whole(value)).read(value)
 
 
-@kept_with_graph
 def polynomial_in(graph: Graph, value: Value) -> Polynomial:
-    """A value of a loss as a polynomial, for the rules that look at the same sums."""
-    return polynomial(value)
+    """A value of a loss as a polynomial; what its sums have in common is read once."""
+    return _sums(graph).polynomial(value)
+
+
+@kept_with_graph
+def _sums(graph: Graph) -> _Sums:
+    return _Sums()
 
 
 def bare(value: Value) -> Value:
@@ -71,22 +75,67 @@ def bare(value: Value) -> Value:
     return value.beneath(ALIKE)
 
 
+class _Sums:
+    """The values of one loss as polynomials, for the rules that look at many of them."""
+
+    def __init__(self) -> None:
+        self._whole: dict[int, frozenset[int]] = {}
+        self._readers: dict[frozenset[int], _Reader] = {}
+
+    def polynomial(self, value: Value) -> Polynomial:
+        """A value as a polynomial."""
+        whole = self._wholes_of(value)
+        reader = self._readers.get(whole)
+        if reader is None:
+            reader = self._readers[whole] = _Reader(whole)
+        return reader.read(value)
+
+    def _wholes_of(self, value: Value) -> frozenset[int]:
+        """The keys of the sums that are one atom in a value: those of its operands, and what it is itself taken of."""
+        known = self._whole
+        pending = [value]
+        while pending:
+            current = pending[-1]
+            if current.key in known:
+                pending.pop()
+                continue
+            operands = current.origin.operands
+            unknown = [each for each in operands if each.key not in known]
+            if unknown:
+                pending += unknown
+                continue
+            pending.pop()
+            found = {known[each.key] for each in operands if known[each.key]}
+            own = _whole_operand(current)
+            if own is not None:
+                found.add(frozenset((own.key,)))
+            known[current.key] = next(iter(found)) if len(found) == 1 else frozenset[int]().union(*found)
+        return known[value.key]
+
+
 def _whole(value: Value) -> frozenset[int]:
     found: set[int] = set()
     pending, seen = [value], {value.key}
     while pending and len(seen) < _MAX_VALUES:
         current = pending.pop()
-        name, operands = current.origin.name, current.origin.operands
-        is_square = name == "mul" and len(operands) == 2 and operands[0].key == operands[1].key
-        if operands and (name in _OF_ONE or is_square):
-            inner = without_epsilon(bare(operands[0])) if name == "log" else bare(operands[0])
-            if inner.origin.name in ("add", "sub") and not inner.has_constant:
-                found.add(inner.key)
-        for each in operands:
+        own = _whole_operand(current)
+        if own is not None:
+            found.add(own.key)
+        for each in current.origin.operands:
             if each.key not in seen:
                 seen.add(each.key)
                 pending.append(each)
     return frozenset(found)
+
+
+def _whole_operand(value: Value) -> Value | None:
+    """The sum that a value is a power, a log or an exponential of."""
+    name, operands = value.origin.name, value.origin.operands
+    is_square = name == "mul" and len(operands) == 2 and operands[0].key == operands[1].key
+    if not operands or not (name in _OF_ONE or is_square):
+        return None
+    inner = without_epsilon(bare(operands[0])) if name == "log" else bare(operands[0])
+    return inner if inner.origin.name in ("add", "sub") and not inner.has_constant else None
 
 
 def without_epsilon(value: Value) -> Value:

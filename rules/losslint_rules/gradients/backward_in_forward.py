@@ -57,12 +57,15 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     instance, function = graph.instance, graph.function
     if instance is None or function is None or not instance.is_torch_module or function.name.value != "forward":
         return
+    called = list(graph.named(BACKWARD))
+    if not called:
+        return
     constructor = instance.method("__init__")
     code = graph.unit.code(function) + (constructor.owner.unit.code(constructor.function) if constructor else "")
     if any(word in code for word in _TRAINS):
         return
     returned = _differentiable(graph)
-    for op in graph.named(BACKWARD):
+    for op in called:
         loss = op.operands[0] if op.operands else None
         if loss is None or loss.key not in returned or loss.gradient is not Gradient.CARRIES:
             continue

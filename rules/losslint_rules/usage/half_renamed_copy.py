@@ -44,6 +44,7 @@ import libcst as cst
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Replacement, Rule, Step
 from losslint.semantics.graph import Graph
+from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.loss_names import words
 from losslint.semantics.names import Function
 from losslint.semantics.syntax_walk import children, nodes_of, nodes_of_kind
@@ -62,11 +63,7 @@ _Leaves = list[tuple[cst.Name, cst.Name]]
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report copies of a line or a summand in which one of the names was kept."""
     for _, function in functions(graph):
-        slips = [(*pair, *kept) for pair in _copies(function) if (kept := _kept(*pair)) is not None]
-        bound, read = _names(function) if slips else (set[str](), dict[str, int]())
-        for first, second, original, leaf, other in slips:
-            if other not in bound or read.get(other, 0) or other == leaf.value:
-                continue
+        for first, second, original, leaf, other in _slips(function):
             yield RULE.finding(
                 Site(graph.unit, leaf),
                 f"`{graph.unit.code(second)}` is `{graph.unit.code(first)}` with other names, but for `{leaf.value}`; `{other}`, "
@@ -74,6 +71,16 @@ def in_source(graph: Graph) -> Iterator[Finding]:
                 evidence=[Step(Site(graph.unit, original), f"`{leaf.value}` goes with this line")],
                 rewrite=unsafe(f"use `{other}`", Replacement(Site(graph.unit, leaf), other)),
             )
+
+
+@kept_for_a_file
+def _slips(
+    function: Function,
+) -> tuple[tuple[cst.BaseExpression, cst.BaseExpression, cst.Name, cst.Name, str], ...]:
+    """The copies in a function: both expressions, the name that was kept, in both, and the one that belongs there."""
+    alike = [(*pair, *kept) for pair in _copies(function) if (kept := _kept(*pair)) is not None]
+    bound, read = _names(function) if alike else (set[str](), dict[str, int]())
+    return tuple(each for each in alike if each[4] in bound and not read.get(each[4], 0) and each[4] != each[3].value)
 
 
 def _names(function: Function) -> tuple[set[str], dict[str, int]]:

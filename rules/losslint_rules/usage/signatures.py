@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from losslint.semantics.graph import Graph
-from losslint.semantics.kept import kept_with_graph
+from losslint.semantics.kept import kept_for_a_file, kept_with_graph
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.operators import REQUIRED, Parameter, lookup_function, lookup_module
 from losslint.semantics.syntax_walk import nodes_of_kind
@@ -52,28 +52,35 @@ def made_calls(graph: Graph) -> Sequence[MadeCall]:
     found: list[MadeCall] = []
     elsewhere = _followed(graph)
     for name, function in all_functions(graph):
-        for node in nodes_of_kind(function, cst.Call):
-            signature = elsewhere.get(id(node)) or _here(graph, owner_of(graph, name), node) or _of_torch(graph, node)
+        for node, known in _known_calls(graph.unit, owner_of(graph, name), function):
+            signature = elsewhere.get(id(node)) or known
             if signature is not None:
                 found.append(MadeCall(Site(graph.unit, node), function, node, signature))
     return found
 
 
+@kept_for_a_file
+def _known_calls(unit: Unit, owner: str, function: Function) -> tuple[tuple[cst.Call, Signature | None], ...]:
+    """The calls in a function, with the signatures that the file itself and torch say of them."""
+    calls = nodes_of_kind(function, cst.Call)
+    return tuple((node, _here(unit, owner, node) or _of_torch(unit, node)) for node in calls)
+
+
 def _followed(graph: Graph) -> dict[int, Signature]:
     """The signatures of the functions that calls were followed into, in whatever file they are."""
     found: dict[int, Signature] = {}
-    for op in graph.ops:
-        for position, call in enumerate(op.calls):
-            unit = op.calls[position + 1].site.unit if position + 1 < len(op.calls) else op.site.unit
+    ways = dict.fromkeys((op.calls, op.site.unit) for op in graph.ops if op.calls)
+    for calls, last in ways:
+        for position, call in enumerate(calls):
+            unit = calls[position + 1].site.unit if position + 1 < len(calls) else last
             function = unit.functions.get(call.symbol)
             if function is not None and id(call.site.node) not in found:
                 found[id(call.site.node)] = _of_function(unit, call.symbol, function)
     return found
 
 
-def _here(graph: Graph, owner: str, node: cst.Call) -> Signature | None:
+def _here(unit: Unit, owner: str, node: cst.Call) -> Signature | None:
     """The signature of a function, a class or an own method of this file."""
-    unit = graph.unit
     match node.func:
         case cst.Name(value=name) if name in unit.classes:
             constructor = unit.functions.get(f"{name}.__init__")
@@ -88,6 +95,7 @@ def _here(graph: Graph, owner: str, node: cst.Call) -> Signature | None:
     return None
 
 
+@kept_for_a_file
 def _of_function(unit: Unit, symbol: str, function: Function) -> Signature:
     owner, _, last = symbol.rpartition(".")
     is_method = owner in unit.classes
@@ -102,9 +110,9 @@ def _of_function(unit: Unit, symbol: str, function: Function) -> Signature:
     return Signature(owner if last == "__init__" else last, slots, last == "__init__")
 
 
-def _of_torch(graph: Graph, node: cst.Call) -> Signature | None:
+def _of_torch(unit: Unit, node: cst.Call) -> Signature | None:
     """The signature of a function or module of torch.nn, where positions have one meaning."""
-    qualified = graph.unit.qualified(node.func) or ""
+    qualified = unit.qualified(node.func) or ""
     if not qualified.startswith(_TORCH_LOSSES) and qualified not in _NORMS:
         return None
     module = lookup_module(qualified)
