@@ -227,7 +227,7 @@ def operator_call(
         first = operator.parameters[0].name if operator.parameters else "input"
         bound = {first: receiver, **{name: value for name, value in bound.items() if name != first}}
         positional = (receiver, *positional)
-    pairwise = lookup_function(f"torch.{operator.name}imum")
+    pairwise = lookup_function(f"torch.{operator.name}imum") if operator.name in ("max", "min") else None
     if pairwise is not None and "dim" in bound and _is_paired(bound):  # torch.max(x, y)
         return apply_operator(frame.machine, state, pairwise, _pair(bound), positional, frame.site(node))
     if operator.name in ("tensor", "as_tensor", "from_numpy", "scalar_tensor"):

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 import libcst as cst
 
 from losslint.semantics.graph import Graph
+from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.names import Function
 from losslint.semantics.sizes import Size, Sizes
 from losslint.semantics.syntax_walk import nodes_of_kind
@@ -38,7 +39,7 @@ def documented_sizes(graph: Graph) -> dict[int, Sizes]:
     found: dict[int, Sizes] = {}
     names = {value.origin.label: value.key for value in graph.parameters if value.origin.name == "parameter"}
     for text in _docstrings(graph):
-        for name, sizes in shapes_in(text, names).items():
+        for name, sizes in _shapes_in(text, tuple(names)).items():
             found.setdefault(names[name], sizes)
     if found:  # whoever says nothing of one input may rely on what is said where that is made
         for name, key in names.items():
@@ -56,11 +57,12 @@ def _where_made(graph: Graph, name: str) -> Sizes | None:
     return shapes_in(text, _returned(makers[0])).get(name) if text else None
 
 
-def _returned(function: Function) -> list[str]:
+@kept_for_a_file
+def _returned(function: Function) -> tuple[str, ...]:
     """The names that a function returns, by themselves or in a tuple."""
     returned = [node.value for node in nodes_of_kind(function, cst.Return)]
     parts = [part.value for each in returned if isinstance(each, cst.Tuple) for part in each.elements]
-    return [each.value for each in (*returned, *parts) if isinstance(each, cst.Name)]
+    return tuple(each.value for each in (*returned, *parts) if isinstance(each, cst.Name))
 
 
 def _docstrings(graph: Graph) -> Iterable[str]:
@@ -69,6 +71,11 @@ def _docstrings(graph: Graph) -> Iterable[str]:
         text = node.get_docstring() if node is not None else None
         if text:
             yield text
+
+
+@kept_for_a_file
+def _shapes_in(text: str, names: tuple[str, ...]) -> Mapping[str, Sizes]:
+    return shapes_in(text, names)
 
 
 def shapes_in(text: str, names: Iterable[str]) -> Mapping[str, Sizes]:

@@ -104,6 +104,8 @@ def _formatted(frame: Frame, node: cst.FormattedString, state: State) -> Value:
 def _literal(node: cst.BaseExpression) -> object:
     if isinstance(node, (cst.Integer, cst.Float, cst.SimpleString)):
         return literal(node)
+    if isinstance(node, cst.Name):
+        return _KEYWORDS[node.value]
     if isinstance(node, cst.Ellipsis):
         return ...
     if isinstance(node, (cst.Imaginary, cst.ConcatenatedString)):
@@ -120,7 +122,7 @@ def _name(frame: Frame, node: cst.Name, state: State) -> Value:
         frame.machine.bound_reads.add(id(node))
         return frame.refined(state.scope[name], state)
     if name in _KEYWORDS:
-        return frame.machine.constant(_KEYWORDS[name], node, frame.unit)
+        return _constant(frame, node, state)
     if frame.active and not state.loops and name in frame.machine.local_names(frame.active[-1]):
         frame.machine.unbound_reads.setdefault(id(node), frame.site(node))
     return frame.global_value(name, node)

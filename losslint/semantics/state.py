@@ -64,21 +64,25 @@ class State:
         """Give a name (or a `self.attribute`) a value."""
         self.scope = {**self.scope, name: value}
 
-    def assume(self, assumption: Assumption, answer: bool) -> None:
-        """Remember the answer to a normalised test; one of a shape is kept as that."""
-        if assumption[0] == "shape" and answer:
-            self.learn_shapes(dict([assumption[1:]]))  # type: ignore[list-item]
-            return
-        self.assumptions = {**self.assumptions, assumption: answer}
+    def assume(self, answers: Iterable[tuple[Assumption, bool]]) -> None:
+        """Remember the answers to normalised tests; one of a shape is kept as that."""
+        assumptions = dict(self.assumptions)
+        for assumption, answer in answers:
+            if assumption[0] == "shape" and answer:
+                self.learn_shapes(dict([assumption[1:]]))  # type: ignore[list-item]
+            else:
+                assumptions[assumption] = answer
+        self.assumptions = assumptions
 
     def learn_shapes(self, shapes: Mapping[int, Sizes]) -> None:
         """Remember the shapes of the values with these keys on this path."""
         if shapes:
             self.shapes = {**self.shapes, **shapes}
 
-    def guard(self, keys: Iterable[int]) -> None:
+    def guard(self, keys: frozenset[int]) -> None:
         """Remember that a comparison of these values decided the path."""
-        self.guards = self.guards | frozenset(keys)
+        if not keys <= self.guards:
+            self.guards |= keys
 
 
 def join_states(states: Sequence[State], join: Callable[[Sequence[Value]], Value]) -> State:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _NO_GRADIENT = frozenset({"torch.no_grad", "torch.inference_mode"})
 
 
-@dataclass
+@dataclass(slots=True)
 class Flow:
     """How the paths through a block ended: `falling` go on, `returned` left with a value, `broken` left a loop.
 
@@ -40,9 +40,9 @@ class Flow:
 
     def leave_as(self, other: Flow) -> None:
         """Take over the paths of another flow that do not go on behind it."""
-        self.returned.extend(other.returned)
-        self.broken.extend(other.broken)
-        self.continued.extend(other.continued)
+        self.returned += other.returned
+        self.broken += other.broken
+        self.continued += other.continued
 
 
 def run_function(frame: Frame, function: Function, state: State) -> Flow:
@@ -74,6 +74,8 @@ def run_suite(frame: Frame, suite: cst.BaseSuite, states: list[State]) -> Flow:
 
 def _limited(frame: Frame, states: list[State]) -> list[State]:
     """At most eight paths; paths that know the same are one."""
+    if len(states) < 2:
+        return states
     distinct: list[State] = []
     for state in states:
         if not any(_same(state, other) for other in distinct):

@@ -57,8 +57,9 @@ class Test(Struct, frozen=True):
 
     def apply(self, state: State, answer: bool) -> None:
         """Tell a path which way it went."""
-        for assumption, holds in self.if_true if answer else self.if_false:
-            state.assume(assumption, holds)
+        answers = self.if_true if answer else self.if_false
+        if answers:
+            state.assume(answers)
         state.guard(self.guarded)
 
 

@@ -50,6 +50,12 @@ RULE = Rule(code="LL732", name="quantile-sign", severity=Severity.WARNING)
 
 _LEVELS = (0.2, 0.7)
 _QUANTILE = frozenset({"quantile", "quantiles", "pinball", "tau", "taus", "percentile", "q"})
+_BENDS = frozenset(
+    (
+        "where masked_fill maximum minimum max min fmax fmin abs relu clamp clamp_min clamp_max compared lt le gt ge eq ne sign "
+        "phi sqrt pow norm linalg_vector_norm softplus log_sigmoid"
+    ).split()
+)
 _POSITIVE = frozenset({"abs", "relu", "square", "pow", "clamp", "clamp_min"})
 
 
@@ -80,7 +86,10 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 def _differences(value: Value) -> Iterator[Value]:
     """The differences that a value is worked out from, by arithmetic alone."""
-    for each in worked_out_from(value):
+    made_of = list(worked_out_from(value))
+    if not any(each.origin.name in _BENDS for each in made_of):
+        return  # it has one slope
+    for each in made_of:
         operands = each.origin.operands
         if each.origin.name == "sub" and len(operands) == 2 and not any(one.has_constant for one in (each, *operands)):
             yield each

@@ -40,6 +40,8 @@ def extra_dimension(longer: Sizes, shorter: Sizes) -> Extra | None:
 
     (N, 1) and (N,), or (N, C) and (N,): broadcasting lines the last dimensions up, and so N with something else.
     """
+    if longer == shorter:
+        return None
     same = with_same_pack(longer, shorter)
     if same is not None:
         longer, shorter = same

@@ -78,9 +78,11 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     pair = [value for value in op.operands if value.kind in (Kind.TENSOR, Kind.UNKNOWN)][:2]
     if len(pair) < 2 or not graph.matters(op.value):
         return
-    for column, vector in (pair, pair[::-1]):
-        long, short = sizes_of(column), sizes_of(vector)
-        if long is None or short is None or not short:
+    shapes = sizes_of(pair[0]), sizes_of(pair[1])
+    if shapes[0] is None or shapes[1] is None or shapes[0] == shapes[1]:
+        return
+    for (column, vector), (long, short) in ((pair, shapes), (pair[::-1], shapes[::-1])):
+        if long is None or not short:
             continue
         extra = extra_dimension(long, short)
         if extra is not None and extra.size == 1 and _has_several(short):
