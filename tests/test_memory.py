@@ -186,6 +186,15 @@ def test_functions_that_mention_a_word_are_found_without_the_others() -> None:
     assert [name for name, _ in unit.parsed_functions()] == ["first"]
 
 
+def test_functions_that_call_a_name_are_found_without_those_that_define_it() -> None:
+    text = "class Loss:\n    def forward(self, x):\n        return x\ndef second(x):\n    return Loss().forward (x)\n"
+    division = divide(Path("a.py"), text, ast.parse(text))
+    assert division is not None
+    unit = unit_in_pieces(Path("a.py"), "a.py", text, division)
+    assert [name for name, _ in unit.functions_that_call("forward")] == ["second"]
+    assert [name for name, _ in unit.classes_that_mention(["self"])] == ["Loss"]
+
+
 def test_a_class_that_is_too_long_is_left_out() -> None:
     def complaint(lines: int) -> Diagnostic | None:
         source = Source(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -71,8 +72,19 @@ class Unit:
 
     def functions_that_mention(self, word: str) -> Iterable[tuple[str, Function]]:
         """The functions in the pieces in whose text a word is, by name."""
-        functions = self.functions
-        return functions.found_in(lambda piece: word in piece.text) if _is_divided(functions) else functions.items()
+        return _where(self.functions, lambda text: word in text)
+
+    def functions_that_call(self, name: str) -> Iterable[tuple[str, Function]]:
+        """The functions in the pieces in whose text something of this name is called."""
+        called = re.compile(rf"{re.escape(name)}\s*\(")
+        return _where(
+            self.functions,
+            lambda text: any(not text.endswith("def ", 0, each.start()) for each in called.finditer(text)),
+        )
+
+    def classes_that_mention(self, words: Collection[str]) -> Iterable[tuple[str, cst.ClassDef]]:
+        """The classes in the pieces in whose text one of these words is, by name."""
+        return _where(self.classes, lambda text: any(word in text for word in words))
 
     def qualified(self, node: cst.BaseExpression) -> str | None:
         """The full name behind a chain of names, imports resolved: `F.softmax` is torch.nn.functional.softmax."""
@@ -186,6 +198,13 @@ class _InPieces(Mapping[str, Node]):
 
     def __len__(self) -> int:
         return len(self._numbers)
+
+
+def _where(definitions: Mapping[str, Node], is_wanted: Callable[[str], bool]) -> Iterable[tuple[str, Node]]:
+    """The definitions in the pieces with a text that is wanted; all of a file that is one piece."""
+    return (
+        definitions.found_in(lambda piece: is_wanted(piece.text)) if _is_divided(definitions) else definitions.items()
+    )
 
 
 def _is_divided(functions: Mapping[str, Node]) -> TypeGuard[_InPieces[Node]]:

@@ -49,7 +49,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import returned_values
 from losslint.semantics.values import Gradient, Kind, Value
 from losslint_rules.formulas.gaussian_kl import divergence_of
-from losslint_rules.formulas.polynomials import bare, polynomial, polynomial_in
+from losslint_rules.formulas.polynomials import bare, polynomial_in
 from losslint_rules.formulas.signed_elements import signed_elements
 from losslint_rules.gradients.score_functions import is_score
 from losslint_rules.reduction.negations import is_named_as_loss, is_negated_in_file
@@ -75,7 +75,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             found = list(signed_elements(value, divergences))
             has_policy = any(sign * _objective(term, op) < 0 for term, sign in found)
             for term, sign in found:
-                what = _wrong(term, sign, op, has_policy) if term.gradient is Gradient.CARRIES else None
+                what = _wrong(graph, term, sign, op, has_policy) if term.gradient is Gradient.CARRIES else None
                 if what is not None and term.key not in told and term.origin.site is not None:
                     if is_negated_in_file(graph):
                         return
@@ -83,7 +83,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
                     yield _finding(op, term, what)
 
 
-def _wrong(term: Value, sign: int, op: Op, has_policy: bool) -> str | None:
+def _wrong(graph: Graph, term: Value, sign: int, op: Op, has_policy: bool) -> str | None:
     """Why a term with this sign is driven the wrong way."""
     if sign * _objective(term, op) > 0:
         return "log-probabilities weighed with what they earned, which is maximised: minimised, the policy unlearns what paid"
@@ -91,7 +91,7 @@ def _wrong(term: Value, sign: int, op: Op, has_policy: bool) -> str | None:
         return "the entropy of the policy, a bonus that is subtracted from a loss: added, it makes the policy certain early"
     if _is_negative_hinge(term) and sign > 0:
         return "a hinge that is cut above 0: it is at most 0, and the further the margin is missed the lower it gets"
-    if _is_negative_divergence(term, sign):
+    if _is_negative_divergence(graph, term, sign):
         return "a divergence from the unit Gaussian with the wrong sign: the farther from it, the lower the loss"
     return None
 
@@ -160,9 +160,9 @@ def _is_negative_hinge(value: Value) -> bool:
     return first is not None and first.kind is Kind.NUMBER and first.interval.low >= 0
 
 
-def _is_negative_divergence(value: Value, sign: int) -> bool:
+def _is_negative_divergence(graph: Graph, value: Value, sign: int) -> bool:
     """Whether this is such a divergence, and the factor before its power is negative."""
-    formula = polynomial(value)
+    formula = polynomial_in(graph, value)
     divergence = divergence_of(formula)
     if divergence is None or divergence.mean_power != 2 or divergence.mean <= 0:
         return False

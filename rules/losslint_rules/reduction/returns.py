@@ -118,7 +118,7 @@ def is_called_in_file(graph: Graph) -> bool:
     if graph.function is None:
         return False
     name = graph.function.name.value
-    others = (node for _, node in graph.unit.functions_that_mention(name) if node is not graph.function)
+    others = (node for _, node in graph.unit.functions_that_call(name) if node is not graph.function)
     return any(name in _called(node) for node in others)
 
 

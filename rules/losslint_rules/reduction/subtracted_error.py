@@ -47,7 +47,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import returned_values
 from losslint.semantics.values import Gradient, Role, Value
 from losslint_rules.formulas.gaussian_kl import divergence_of
-from losslint_rules.formulas.polynomials import polynomial
+from losslint_rules.formulas.polynomials import polynomial_in
 from losslint_rules.formulas.sides import parameters_in
 from losslint_rules.reduction.error_forms import has_residual, is_squared_mean
 from losslint_rules.reduction.loss_operators import is_loss_operator
@@ -74,21 +74,21 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         if not op.gradient_matters:
             continue
         for value in returned_values(op):
-            found = list(signed_terms(value, lambda each: _divergence_sign(each) is not None))
-            added = [each for each in found if _error(each) is True or _is_added_loss(each)]
-            taken = [each for each in found if _error(each) is False or _is_twin(each, added)]
+            found = list(signed_terms(value, lambda each: _divergence_sign(graph, each) is not None))
+            added = [each for each in found if _error(graph, each) is True or _is_added_loss(each)]
+            taken = [each for each in found if _error(graph, each) is False or _is_twin(each, added)]
             for term in taken if added else ():
                 if term.value.key not in told and not _contrasts(term, added):
                     told.add(term.value.key)
                     yield _finding(term, added[0], op)
 
 
-def _error(term: SignedTerm) -> bool | None:
+def _error(graph: Graph, term: SignedTerm) -> bool | None:
     """Whether a term adds an error to the loss (True), takes one off (False), or is not proven to be one (None)."""
     value = term.value
     if value.gradient is not Gradient.CARRIES:
         return None
-    slope = _divergence_sign(value)
+    slope = _divergence_sign(graph, value)
     if slope is not None:
         return term.is_added is (slope > 0)
     grows = value.interval.low >= 0 and value.interval.high == math.inf
@@ -119,12 +119,12 @@ def _is_twin(term: SignedTerm, added: list[SignedTerm]) -> bool:
     )
 
 
-def _divergence_sign(value: Value) -> float | None:
+def _divergence_sign(graph: Graph, value: Value) -> float | None:
     """The sign of a mean or a sum of a Gaussian's divergence from the unit one, as it is written."""
     current = value.beneath(("mean", "sum"))
     if current.origin.name not in ("add", "sub"):
         return None
-    formula = polynomial(current)
+    formula = polynomial_in(graph, current)
     found = divergence_of(formula)
     if found is None or found.mean <= 0:
         return None

@@ -65,11 +65,18 @@ _REGISTERS = ("add_module(", "register_module(", "setattr(self")
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report lists and dicts of modules that hold state and are registered nowhere."""
     instance = graph.instance
-    if instance is None or graph.function is None or not instance.is_torch_module or _registers(instance):
+    if instance is None or graph.function is None or not instance.is_torch_module:
+        return
+    containers = {
+        name: value
+        for name, value in instance.attributes.items()
+        if value.kind in (Kind.SEQUENCE, Kind.MAPPING) and not _hides_one(value)
+    }
+    if not containers or _registers(instance):
         return
     code = graph.unit.code(graph.function)
-    for name, value in instance.attributes.items():
-        if value.kind in (Kind.SEQUENCE, Kind.MAPPING) and f"self.{name}" in code and not _hides_one(value):
+    for name, value in containers.items():
+        if f"self.{name}" in code:
             yield from _findings(instance, name, value)
 
 

@@ -114,7 +114,7 @@ def _descendants(unit: Unit, owner: str) -> set[str]:
     size = 0
     while len(found) > size:
         size = len(found)
-        found |= {name for name, cls in unit.classes.items() if found & set(_parents(cls))}
+        found |= {name for name, cls in unit.classes_that_mention(tuple(found)) if found & set(_parents(cls))}
     return found
 
 

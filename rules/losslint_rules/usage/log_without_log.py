@@ -45,7 +45,7 @@ from losslint.rule import Finding, Rule, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.loss_names import words
-from losslint.semantics.syntax_walk import walk
+from losslint.semantics.syntax_walk import nodes_of_kind
 from losslint.semantics.values import Gradient, Value
 from losslint_rules.usage.meanings import SELECTIONS, VIEWS
 
@@ -96,10 +96,9 @@ def _name_of(op: Op) -> str | None:
 @kept_for_a_file
 def _assigned(module: cst.Module) -> Mapping[cst.CSTNode, tuple[str, ...]]:
     """The names that each value is assigned to, of a file or a part of it."""
-    assignments = (node for node in walk(module) if isinstance(node, cst.Assign))
     return {
         node.value: tuple(each.target.value for each in node.targets if isinstance(each.target, cst.Name))
-        for node in assignments
+        for node in nodes_of_kind(module, cst.Assign)
     }
 
 

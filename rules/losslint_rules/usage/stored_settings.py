@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import libcst as cst
@@ -117,13 +118,18 @@ def _only_checks(body: cst.BaseSuite, name: str) -> bool:
 
 def _count(node: cst.CSTNode, name: str) -> int:
     """How often a name is mentioned as a value: no attributes, no keywords, no targets of assignments."""
-    found = 0
+    return _mentions(node)[name]
+
+
+@kept_for_a_file
+def _mentions(node: cst.CSTNode) -> Counter[str]:
+    found: Counter[str] = Counter()
     pending = [node]
     while pending:
         current = pending.pop()
-        match current:
+        match current if type(current) in _PARTLY_READ else None:
             case cst.Name(value=written):
-                found += written == name
+                found[written] += 1
             case cst.Attribute(value=value) | cst.Arg(value=value):
                 pending.append(value)
             case cst.AssignTarget(target=cst.Name()):
@@ -131,3 +137,6 @@ def _count(node: cst.CSTNode, name: str) -> int:
             case _:
                 pending += children(current)
     return found
+
+
+_PARTLY_READ = frozenset({cst.Name, cst.Attribute, cst.Arg, cst.AssignTarget})
