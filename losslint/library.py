@@ -73,6 +73,7 @@ class Library:
             definition = self._project.resolve(unit.path, name)
             found = self._unit(definition.path) if definition is not None else None
             self._resolved[key] = None if found is None or definition is None else (found, definition.qualname)
+            return self._resolved[key]
         known = self._resolved[key]
         if known is not None:
             self._units.move_to_end(known[0].path.absolute())
@@ -90,7 +91,7 @@ class Library:
         source = read_source(path, str(path))
         if isinstance(source, Diagnostic):
             return None
-        tree = parse_ast(source)
+        tree = self._project.tree(path) or parse_ast(source)  # the search for the name has parsed it, most often
         if isinstance(tree, Diagnostic) or too_complex(source, tree) is not None:
             return None
         unit = self._parsed(path, source, tree)
