@@ -108,8 +108,9 @@ def _rewrapped(culprit: Value) -> Finding:
 
 def _may_be_a_number(value: Value) -> bool:
     """Whether a value comes from a call that nothing is known of: `svi.step(batch)` gives a float, `x.astype(...)` an array."""
-    made_by_method = (each.origin.name == "method" and not each.is_tensor for each in ancestors([value]))
-    return (value.origin.name in ("unknown", "method") and not value.is_tensor) or any(made_by_method)
+    if any(each.origin.name == "method" and each.origin.label == "astype" for each in ancestors([value])):
+        return True
+    return value.origin.name in ("unknown", "method") and not value.is_tensor
 
 
 def _is_made_a_leaf(term: Value) -> bool:
