@@ -18,7 +18,8 @@ def comparison_witness(name: str, operands: list[Value], made: Value) -> ZeroWit
         return None  # x == x.max() and x - x.min() == 0 always hold somewhere
     if not any(depends_on_input(value) for value in operands):
         return None  # a fixed pattern, `~torch.eye(n)`, is what its author saw
-    certainty = Certainty.POSSIBLE if holds_in_each_row(made) or is_not_padding(name, operands) else Certainty.PROVEN
+    is_left_out = holds_in_each_row(made) or is_not_padding(name, operands) or _is_not_ignored(name, operands)
+    certainty = Certainty.POSSIBLE if is_left_out else Certainty.PROVEN
     return ZeroWitness(
         made, "the mask selects nothing when no element passes the test", min(certainty, _certainty(name, operands))
     )
@@ -38,6 +39,17 @@ def _certainty(name: str, operands: list[Value]) -> Certainty:
         return Certainty.PROVEN
     counted = operands[0]
     return counted.zero.certainty if counted.zero is not None and counted.interval.low >= 0 else Certainty.PROVEN
+
+
+def _is_not_ignored(name: str, operands: list[Value]) -> bool:
+    """Whether a mask holds what is not the label to ignore that somebody may set: `target != self.ignore_index`.
+
+    A label that is written out, `labels != -100`, is one that is in use.
+    """
+    if name != "ne" or len(operands) != 2:
+        return False
+    ignored = operands[1]
+    return ignored.role is Role.CONFIG and (not ignored.has_constant or ignored.is_default)
 
 
 def _is_unsaid(mask: Value) -> bool:
@@ -62,6 +74,9 @@ def _is_written(value: Value) -> bool:
     return False
 
 
+_ARRANGES = frozenset(
+    "view reshape unsqueeze squeeze expand expand_as transpose t permute contiguous flatten clone".split()
+)
 _NOTS = frozenset({"logical_not", "bitwise_not"})
 _ORS = frozenset({"logical_or", "bitwise_or"})
 _VIEWS = frozenset(
@@ -106,4 +121,4 @@ _FIXED = frozenset(
 
 
 def _same_root(left: Value, right: Value) -> bool:
-    return bool(left.alias & right.alias)
+    return bool(left.alias & right.alias) or left.beneath(_ARRANGES).key == right.beneath(_ARRANGES).key

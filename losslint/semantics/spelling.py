@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import libcst as cst
 
-from losslint.semantics.graph import Graph, Op
-from losslint.semantics.syntax_walk import children
+from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.operators import operators
+from losslint.semantics.syntax_walk import children, holds, walk
 from losslint.semantics.values import Value
 
 _ATOMS = (cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.Integer, cst.Float, cst.SimpleString)
@@ -22,6 +23,8 @@ def respell(graph: Graph, op: Op, value: Value) -> str | None:
         return named
     if value.origin.frame != op.origin.frame and value.origin.name != "constant":
         return None
+    if _runs_twice(op, value):
+        return None
     maker = graph.op_of(value)
     scope = maker.scope if maker is not None else op.scope
     for name in _names(site.node):
@@ -30,6 +33,24 @@ def respell(graph: Graph, op: Op, value: Value) -> str | None:
             if here is None or there is None or here.key != there.key:
                 return None
     return without_parentheses(site.node, site.unit.code(site.node))
+
+
+def _runs_twice(op: Op, value: Value) -> bool:
+    """Whether the expression stands elsewhere and calls what may not be called again: a batch norm, a dropout, a network."""
+    assert value.origin.site is not None
+    if holds(op.site.node, value.origin.site.node):
+        return False
+    written = {id(node) for node in walk(value.origin.site.node)}
+    return any(
+        each.origin.site is not None and id(each.origin.site.node) in written and _is_no_function(each)
+        for each in ancestors([value])
+    )
+
+
+def _is_no_function(value: Value) -> bool:
+    """Whether a call may give something else when it is made again, or leave something behind."""
+    row = operators().get(value.origin.name)
+    return value.origin.name in ("unknown", "method") or (row is not None and row.random)
 
 
 def _bound_name(op: Op, value: Value) -> str | None:

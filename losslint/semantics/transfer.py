@@ -205,6 +205,8 @@ def _interval(operator: Operator, arguments: Mapping[str, Value]) -> Interval:
         return intervals.hull(*(branch.interval for branch in branches)) if len(branches) > 1 else EVERYTHING
     if is_cosine(operator.name, arguments):
         return Interval(-1.0, 1.0)
+    if operator.name in ("matmul", "mm") and first.origin.name == "softmax" and _is_over_last_dim(first):
+        return operands[1].interval  # averages of the second's rows
     if operator.name in ("softmax", "softmin") and first.interval.high - first.interval.low < 80:
         return Interval(1e-40, 1.0)  # logits in a bounded range cannot underflow
     if operator.monotone is not None and operator.evaluate is not None:
@@ -218,6 +220,11 @@ def _interval(operator: Operator, arguments: Mapping[str, Value]) -> Interval:
     if operator.name in _SUMS and first.interval.high <= 0:
         return Interval(-float("inf"), 0.0)
     return EVERYTHING
+
+
+def _is_over_last_dim(softmax: Value) -> bool:
+    dim = softmax.origin.keywords.get("dim")
+    return dim is not None and (dim.constant == -1 or (dim.constant == 1 and softmax.rank == 2))
 
 
 def _endpoints(operator: Operator, interval: Interval) -> Interval:

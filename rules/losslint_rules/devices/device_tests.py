@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import libcst as cst
 
 from losslint.semantics.graph import Condition, Op, ancestors
 from losslint.semantics.names import dotted
-from losslint.semantics.values import Value
+from losslint.semantics.values import Site, Value
 
 _WORDS = ("cuda", "gpu", "device", "cpu", "mps")
 _FLAGS = frozenset({"setting", "attribute", "parameter"})
@@ -26,11 +28,22 @@ def asks_for_a_flag(op: Op) -> bool:
 
 
 def _names_a_device(condition: Condition) -> bool:
+    """Whether a test speaks of devices, in what it is computed from or as it is written."""
+    if condition.site is not None and _NAMES.search(_written(condition.site)):
+        return True
     return any(
         word in f"{value.origin.label} {value.origin.name}".lower()
         for value in ancestors([condition.test])
         for word in _WORDS
     )
+
+
+def _written(site: Site) -> str:
+    node = site.node
+    return site.unit.code(node.test if isinstance(node, (cst.If, cst.IfExp, cst.While)) else node).lower()
+
+
+_NAMES = re.compile("|".join(_WORDS))
 
 
 def followed_by_current_gpu(op: Op) -> str | None:

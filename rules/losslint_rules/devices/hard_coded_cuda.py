@@ -4,8 +4,7 @@
 several they put the tensor on the first one while the inputs are on another.
 
 Asking whether an input is on a GPU is not enough: `if pred.is_cuda: weight = weight.cuda()` takes the current GPU, and
-fails where `pred` is on another one, if nobody chose that one as the current. `weight.to(pred.device)` needs no test. That
-is an info.
+fails where `pred` is on another one. `weight.to(pred.device)` needs no test.
 
 Only losses themselves are looked at: training steps, scripts and what trains a model may choose its device. Silent is
 what a test of `torch.cuda.is_available()` or of a flag decides, and a device that a parameter gives.
@@ -44,6 +43,8 @@ from losslint.diagnostic import Applicability, Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, with_calls
 from losslint.semantics.devices import is_on_input
 from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.members import Instance
+from losslint.semantics.module_state import state_of
 from losslint.semantics.names import Unit
 from losslint.semantics.spelling import excerpt, parenthesised, shortened
 from losslint.semantics.values import Kind, Site, Value
@@ -76,7 +77,10 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             yield from (
                 _finding(value.origin.site, None)
                 for value in _unconditional(attribute)
-                if _asks_for_cuda(value) and value.origin.site is not None and _is_read(name, attribute, graph)
+                if _asks_for_cuda(value)
+                and _moves_something(value, graph.instance)
+                and value.origin.site is not None
+                and _is_read(name, attribute, graph)
             )
 
 
@@ -109,6 +113,13 @@ def _asks_for_cuda(value: Value) -> bool:
     if origin.name == "unknown" and origin.label.endswith(".cuda()"):
         return len(origin.operands) == 1 and origin.operands[0].kind is Kind.MODULE
     return any(_is_cuda(argument) for argument in _devices(value))
+
+
+def _moves_something(value: Value, instance: Instance) -> bool:
+    """Whether what the constructor moves is a tensor, or a module that has one: a LogSoftmax has none."""
+    is_moved = value.origin.name in ("cuda", "to", "type", "unknown") and bool(value.origin.operands)
+    moved = value.origin.operands[0] if is_moved else value
+    return moved.is_tensor or state_of(moved, instance.built) is not None
 
 
 def _devices(value: Value) -> Iterator[Value]:
@@ -174,7 +185,6 @@ def _follows(op: Op, followed: str) -> Finding:
         op.site,
         f"`{shown}` goes to the current GPU, and `{followed}` may be on another one: with several GPUs the two do not meet; "
         f"take `{followed}.device`",
-        severity=Severity.INFO,
         evidence=with_calls(op, ()),
     )
 

@@ -23,6 +23,8 @@ def distillation_loss(student, teacher):
     return -(teacher * F.log_softmax(student, dim=1)).sum(1).mean()
 ```
 
+Logits in a bounded range, such as cosines over a temperature, are silent; those that a batch norm keeps together are an info.
+
 The fix is safe: value and gradient agree wherever the original is finite, to within rounding. It is offered
 where the dim is written and the softmax's argument still means the same at the log; the probabilities stay if
 they are used elsewhere.
@@ -32,6 +34,7 @@ A run confirms it with logits of +-200.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from losslint.diagnostic import Applicability, Severity
@@ -39,6 +42,7 @@ from losslint.rule import Finding, Precondition, Replacement, Rewrite, Rule, Ste
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.intervals import contains_zero
 from losslint.semantics.spelling import excerpt, parenthesised, respell
+from losslint.semantics.values import Kind, Value
 from losslint_rules.numerics.log_space import StableForm, stable_form
 
 RULE = Rule(
@@ -64,9 +68,19 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         op.site,
         f"log of a softmax is -inf, and its gradient NaN, once a logit of `{excerpt(form.argument)}` is far below the "
         "largest; log_softmax is finite",
+        severity=Severity.INFO if _is_normalised(form.argument) else Severity.ERROR,
         evidence=with_calls(op, evidence),
         rewrite=_rewrite(op, graph, form),
     )
+
+
+def _is_normalised(logits: Value) -> bool:
+    """Whether logits leave a layer that keeps their spread: a batch norm's output is far from 100 apart."""
+    layers = (each for each in logits.origin.operands if each.kind is Kind.MODULE)
+    return any(_NORMALISES.search(layer.origin.label) for layer in layers)
+
+
+_NORMALISES = re.compile(r"(Batch|Layer|Instance|Group|RMS)Norm\w*$")
 
 
 def _rewrite(op: Op, graph: Graph, form: StableForm) -> Rewrite | None:

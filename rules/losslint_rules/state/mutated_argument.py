@@ -74,7 +74,9 @@ def in_source(graph: Graph) -> Iterator[Finding]:
 
 def _is_loss(graph: Graph) -> bool:
     """Whether this is a loss, which anybody may call, and no model that is given a batch of its own by its trainer."""
-    return not graph.owner or names_a_loss(graph.owner.rpartition(".")[2])
+    if graph.instance is None or names_a_loss(graph.owner.rpartition(".")[2]):
+        return True
+    return all(each.kind not in (Kind.MODULE, Kind.UNKNOWN) for each in graph.instance.attributes.values())
 
 
 def _changed(op: Op) -> Value | None:
