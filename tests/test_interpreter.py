@@ -559,3 +559,30 @@ def test_no_path_meets_what_the_constructor_refuses() -> None:
     )
     assert {op.name: op.operands[0].origin.name for op in graph.named("clamp")} == {"clamp": "parameter"}
     assert {op.operands[0].origin.name for op in graph.named("sin")} == {"parameter", "exp"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "gradient"),
+    [
+        ("pass", Gradient.CARRIES),
+        ("self.scale.requires_grad = False", Gradient.NEUTRAL),
+        ("self.scale.requires_grad_(False)", Gradient.NEUTRAL),
+        ("self.scale.requires_grad_()", Gradient.CARRIES),
+        ("self.requires_grad = False", Gradient.CARRIES),
+    ],
+)
+def test_a_frozen_parameter_carries_no_gradient(statement: str, gradient: Gradient) -> None:
+    (value,) = returned(
+        f"""
+        class Scaled(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.scale = nn.Parameter(torch.ones(3))
+                {statement}
+
+            def forward(self, target):
+                return self.scale.sum()
+        """,
+        "Scaled.forward",
+    )
+    assert value.gradient is gradient

@@ -11,6 +11,7 @@ from losslint.semantics import calls, differentiation, distributions, module_cal
 from losslint.semantics.graph import IN_PLACE
 from losslint.semantics.machine import strongest_gradient
 from losslint.semantics.operators import Interval, lookup_method
+from losslint.semantics.requires_grad import with_gradient
 from losslint.semantics.state import State
 from losslint.semantics.stored_attributes import changed_by
 from losslint.semantics.values import EVERYTHING, Kind, Origin, Value
@@ -78,7 +79,7 @@ def method_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state:
     if name == "backward" and receiver.kind not in _NOT_TENSORS:
         return differentiation.backward(frame, receiver, node, state)
     if name == "requires_grad_" and receiver.kind not in _NOT_TENSORS:
-        return _force_gradient(frame, receiver, node, state)
+        return _ask_for_gradient(frame, receiver, node, state)
     found = lookup_method(name)
     if found is not None and receiver.kind not in _NOT_TENSORS and _takes(receiver):
         operator, in_place = found
@@ -173,15 +174,12 @@ def _size(frame: Frame, receiver: Value, name: str, node: cst.Call, state: State
     return Value(machine.number(name, receiver.key), Kind.NUMBER, origin=origin, rank=0, zero=zero)
 
 
-def _force_gradient(frame: Frame, receiver: Value, node: cst.Call, state: State) -> Value:
-    """`loss.requires_grad_()` makes a leaf of what it is called on."""
-    calls.read_arguments(frame, node, state)
-    made = receiver.with_(
-        key=frame.machine.fresh(),
-        origin=Origin("requires_grad_", (receiver,), site=frame.site(node), frame=state.frame),
-    )
+def _ask_for_gradient(frame: Frame, receiver: Value, node: cst.Call, state: State) -> Value:
+    """`loss.requires_grad_()` makes a leaf of what it is called on, `parameter.requires_grad_(False)` freezes it."""
+    given = calls.read_arguments(frame, node, state).all
+    made = with_gradient(frame, receiver, not given or given[0].constant is not False, node, state)
     _rebind(node, made, state)
-    return frame.machine.emit(made, state)
+    return made
 
 
 def _container_call(frame: Frame, receiver: Value, name: str, node: cst.Call, state: State) -> Value:

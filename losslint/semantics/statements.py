@@ -16,6 +16,7 @@ from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.loops import is_never_empty, settled
 from losslint.semantics.machine import MAX_STATES
 from losslint.semantics.names import Function, dotted
+from losslint.semantics.requires_grad import with_gradient
 from losslint.semantics.state import State, join_states
 from losslint.semantics.truth import Test, read_test
 from losslint.semantics.values import Device, Origin, Value
@@ -163,16 +164,14 @@ def _continue(frame: Frame, node: cst.Continue, state: State, flow: Flow) -> Non
 
 
 def _assign(frame: Frame, target: cst.BaseExpression, value: Value, state: State) -> None:
-    if isinstance(target, cst.Attribute) and target.attr.value == "requires_grad" and value.constant is True:
-        receiver = frame.evaluate(target.value, state)
-        made = receiver.with_(
-            key=frame.machine.fresh(),
-            origin=Origin("requires_grad_", (receiver,), site=frame.site(target), frame=state.frame),
-        )
-        frame.machine.emit(made, state)
-        bind_target(frame, target.value, made, state)
-        return
-    bind_target(frame, target, value, state)
+    match target:
+        case cst.Attribute(value=tensor, attr=cst.Name(value="requires_grad")) if value.has_constant:
+            receiver = frame.evaluate(tensor, state)
+            made = with_gradient(frame, receiver, value.constant is True, target, state)
+            if made is not receiver:
+                bind_target(frame, tensor, made, state)
+        case _:
+            bind_target(frame, target, value, state)
 
 
 def _augmented(frame: Frame, node: cst.AugAssign, state: State, flow: Flow) -> None:

@@ -9,13 +9,15 @@ from losslint.semantics.values import Gradient, Value
 _VIEWS = frozenset(
     "getitem select view reshape squeeze unsqueeze expand expand_as to type_as float flatten contiguous clone".split()
 )
+_FROZEN = re.compile(r"in self\.parameters\(\):\s*\w+\.requires_grad(?:\s*=\s*|_\()False|self\.requires_grad_\(False\)")
 _CONSTRAINED = re.compile(r"\.(?:clamp|clip|abs|copy|relu|fill)_\(|torch\.(?:clamp|clip)_\(|\.data\b\s*=|parametri[zs]")
 
 
 def raw_parameter(value: Value) -> Value | None:
     """The trained nn.Parameter that a value is, or a view or a positive multiple of; None for anything else.
 
-    A file that changes data in place, as a clamp after each step does, may keep its parameters where they belong.
+    A file that changes data in place, as a clamp after each step does, may keep its parameters where they belong; one that freezes
+    all parameters of a module does.
     """
     while value.origin.operands and (value.origin.name in _VIEWS or _is_multiple(value)):
         value = value.origin.operands[0] if value.origin.name in _VIEWS else _multiplied(value)
@@ -24,7 +26,8 @@ def raw_parameter(value: Value) -> Value | None:
     site = value.origin.site
     if value.origin.name != "parameter_tensor" or value.gradient is not Gradient.CARRIES or site is None:
         return None
-    return None if _CONSTRAINED.search(site.unit.text) else value
+    text = site.unit.text
+    return None if _CONSTRAINED.search(text) or _FROZEN.search(text) else value
 
 
 def _is_multiple(value: Value) -> bool:
