@@ -3,7 +3,7 @@
 The caller cannot rely on either: `backward()` works on one path and fails on the other, and adding the result
 to other terms broadcasts on one of them.
 
-Reported where both are proven and no option of the loss (`reduction`, a flag in the constructor) decides
+Reported where both are proven and no option of the loss (`reduction`, a flag such as `mean=False`) decides
 between them.
 
 ## Bad

@@ -16,6 +16,7 @@ from losslint.semantics.values import Kind, Reduced, Value
 _OPTION = re.compile(
     r"reduc|average|aggregat|per_sample|batch_mean|size_avg|mean_|_mean|keep_batch|keepdim|agg_", re.IGNORECASE
 )
+_FLAG = re.compile(r"(?:^|_)(?:mean|sum|scalar)(?:$|_)", re.IGNORECASE)
 _PER_ELEMENT = re.compile(
     r"none|(?<![a-z])(per|an?|each|every).?(sample|element|pixel|example|instance|item)|element.?wise|pixel.?wise"
     r"|unreduced|_map|matrix|\(N,?\)",
@@ -85,6 +86,8 @@ def leaves_reduction_open(graph: Graph) -> bool:
         names += _parameter_names(constructor)
     if function.params.star_kwarg is not None or any(_OPTION.search(name) for name in names):
         return True
+    if any(_FLAG.search(name) for each in (function, constructor) if each is not None for name in _flags(each)):
+        return True
     if _SELF_OPTION.search(graph.unit.text) and _SELF_OPTION.search(graph.unit.code(function)):
         return True
     if any(not _is_harmless(decorator) for decorator in function.decorators):
@@ -92,9 +95,26 @@ def leaves_reduction_open(graph: Graph) -> bool:
     return bool(_PER_ELEMENT.search(function.name.value) or _PER_ELEMENT.search(_documentation(graph, function)))
 
 
+def _parameters(function: Function) -> list[cst.Param]:
+    return [*function.params.posonly_params, *function.params.params, *function.params.kwonly_params]
+
+
 def _parameter_names(function: Function) -> list[str]:
-    every = [*function.params.posonly_params, *function.params.params, *function.params.kwonly_params]
-    return [parameter.name.value for parameter in every]
+    return [parameter.name.value for parameter in _parameters(function)]
+
+
+def _flags(function: Function) -> list[str]:
+    """The parameters that are True or False by default, or by their annotation: `mean=True` is no mean."""
+    return [each.name.value for each in _parameters(function) if _is_flag(each)]
+
+
+def _is_flag(parameter: cst.Param) -> bool:
+    match parameter:
+        case cst.Param(default=cst.Name(value="True" | "False")):
+            return True
+        case cst.Param(annotation=cst.Annotation(annotation=cst.Name(value="bool"))):
+            return True
+    return False
 
 
 def _is_harmless(decorator: cst.Decorator) -> bool:
