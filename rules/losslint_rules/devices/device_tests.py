@@ -16,7 +16,7 @@ _FLAGS = frozenset({"setting", "attribute", "parameter"})
 
 def asks_for_device(op: Op) -> bool:
     """Whether a test of the device, of CUDA or of a flag named after them decides the path."""
-    return any(_names_a_device(condition) for condition in op.conditions)
+    return any(names_a_device(condition) for condition in op.conditions)
 
 
 def asks_for_a_flag(op: Op) -> bool:
@@ -27,7 +27,7 @@ def asks_for_a_flag(op: Op) -> bool:
     )
 
 
-def _names_a_device(condition: Condition) -> bool:
+def names_a_device(condition: Condition) -> bool:
     """Whether a test speaks of devices, in what it is computed from or as it is written."""
     if condition.site is not None and _NAMES.search(_written(condition.site)):
         return True
@@ -53,7 +53,7 @@ def followed_by_current_gpu(op: Op) -> str | None:
     """
     if any("cuda.device" in each.origin.label for context in op.contexts for each in ancestors([context])):
         return None  # `with torch.cuda.device_of(x):` makes the GPU of x the current one
-    asking = [condition.site.node for condition in op.conditions if condition.site and _names_a_device(condition)]
+    asking = [condition.site.node for condition in op.conditions if condition.site and names_a_device(condition)]
     asking += [
         each.origin.site.node
         for value in _arguments(op.value)

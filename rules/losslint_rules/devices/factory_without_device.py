@@ -6,8 +6,8 @@ Tests on a machine without a GPU never see it.
 
 Reported is a tensor that provably has a dimension and meets a tensor that comes from an input: in arithmetic, a matrix
 product, cat, a loss of torch, gather, or as a CPU tensor that a GPU tensor indexes. Silent are what CUDA allows (scalars,
-CPU indices into a GPU tensor, copies by `x[1:3] = ...`), tensors moved by `.to(...)`, `type_as` or `.cuda()`, and paths
-that ask for the device.
+CPU indices into a GPU tensor, copies by `x[1:3] = ...`), tensors moved by `.to(...)`, `type_as` or `.cuda()`, paths
+that ask for the device, and those of a setting without which the tensor is moved.
 
 ## Bad
 

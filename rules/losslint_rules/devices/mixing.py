@@ -11,7 +11,7 @@ from losslint.semantics.kept import kept_with_graph
 from losslint.semantics.operators import Shape, operators
 from losslint.semantics.syntax_walk import holds
 from losslint.semantics.values import Device, Kind, Value
-from losslint_rules.devices.device_tests import asks_for_device
+from losslint_rules.devices.device_tests import asks_for_device, names_a_device
 
 _KEEPS_APART = frozenset({Shape.VIEW, Shape.CAST, Shape.FACTORY, Shape.META, Shape.RESHAPE_COPY})
 # Torch itself takes the targets of a CTC loss to where the log-probabilities are.
@@ -48,8 +48,35 @@ def _mixtures(graph: Graph, is_source: Callable[[Value], bool]) -> Iterator[Mixt
         return
     for op, pair in _pairs(graph):
         source = _source(pair[0], is_source)
-        if source is not None and not asks_for_device(op):
+        if source is not None and not asks_for_device(op) and not _is_moved_by_choice(graph, op, pair[0]):
             yield Mixture(op, *pair, source)
+
+
+def _is_moved_by_choice(graph: Graph, op: Op, on_cpu: Value) -> bool:
+    """Whether a setting that does not hold where the operator runs takes the CPU tensor away: `if use_gpu: r = r.cuda()`."""
+    moves = _moves(graph)
+    if not moves:
+        return False
+    holding = {(each.test.key, each.holds) for each in op.conditions}
+    stays = {each.key for each in ancestors([on_cpu]) if each.device is Device.DEFAULT}
+    return any(
+        move.operands[0].key in stays
+        and any(
+            (each.is_configuration or names_a_device(each)) and (each.test.key, each.holds) not in holding
+            for each in move.conditions
+        )
+        for move in moves
+    )
+
+
+@kept_with_graph
+def _moves(graph: Graph) -> Sequence[Op]:
+    """What takes a tensor of the CPU to where the caller wants it."""
+    return [
+        op
+        for op in graph.ops
+        if op.name in _MOVES and op.operands[0].device is Device.DEFAULT and op.value.device is not Device.DEFAULT
+    ]
 
 
 @kept_with_graph
