@@ -40,6 +40,10 @@ _NEEDS_MARGIN = frozenset(
 )
 
 
+_SCALED = frozenset({"mul", "abs", "detach", "clamp"})
+_SUMMED = _SCALED | {"sum", "mean"}
+
+
 def eps_after(op: Op, graph: Graph, even_as_guard: bool = False) -> Op | None:
     """The operator that gives the *result* of another an epsilon, `torch.log(x) + eps`; None where there is none.
 
@@ -55,7 +59,7 @@ def eps_after(op: Op, graph: Graph, even_as_guard: bool = False) -> Op | None:
             if not graph.matters(use.value):
                 continue
             if split is not None and split[0].key == value.key:
-                if even_as_guard or not is_guard(use, graph):
+                if even_as_guard or not is_guard(use, graph, summed=True):
                     return use
             elif even_as_guard and use.name in ("clamp", "clamp_min") and any(map(is_epsilon, use.operands[1:])):
                 return use
@@ -64,8 +68,12 @@ def eps_after(op: Op, graph: Graph, even_as_guard: bool = False) -> Op | None:
     return None
 
 
-def is_guard(addition: Op, graph: Graph) -> bool:
-    """Whether what an epsilon is added to is used as a divisor, under a root or a log: it is there for that."""
+def is_guard(addition: Op, graph: Graph, summed: bool = False) -> bool:
+    """Whether what an epsilon is added to is used as a divisor, under a root or a log: it is there for that.
+
+    So it may be where it is `summed` before, as rows are that are normalised in turn.
+    """
+    passed_on = _SUMMED if summed else _SCALED
     pending, seen = [addition.value], 0
     while pending and seen < 8:
         value = pending.pop()
@@ -74,6 +82,6 @@ def is_guard(addition: Op, graph: Graph) -> bool:
             divides = use.name == "div" and len(use.operands) > 1 and use.operands[1].key == value.key
             if divides or use.name in _NEEDS_MARGIN:
                 return True
-            if use.name in _VIEWS or use.name in ("mul", "abs", "detach", "clamp"):
+            if use.name in _VIEWS or use.name in passed_on:
                 pending.append(use.value)
     return False

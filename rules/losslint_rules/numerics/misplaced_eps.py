@@ -5,8 +5,8 @@ comes too late. `torch.log(x) + eps` is -inf + 1e-8 at x = 0, `a / b + eps` is s
 `torch.sqrt(x) + eps`, or of `torch.sqrt(x).clamp(min=eps)`, is infinite or NaN at x = 0. `softmax(x + eps)` is `softmax(x)`: adding
 the same number to all logits changes nothing.
 
-An epsilon that is there for the next operator (`a / (torch.log(x) + eps)`), and one outside of a value that cannot be 0, are
-silent.
+An epsilon that is there for the next operator (`a / (torch.log(x) + eps)`, or a sum that divides later), and one outside of a
+value that cannot be 0, are silent. A divisor that sums exponentials is 0 only where all of them underflow: an info.
 
 ## Bad
 
@@ -108,7 +108,17 @@ def quotient_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     added = _added_too_late(op, graph)
     if added is not None:
         text = f"does not keep the divisor `{excerpt(divisor)}` from 0"
-        yield _finding(op, added, text, divisor, Severity.WARNING)
+        underflows = not is_witnessed and _is_sum_of_exp(divisor)
+        yield _finding(op, added, text, divisor, Severity.INFO if underflows else Severity.WARNING)
+
+
+def _is_sum_of_exp(divisor: Value) -> bool:
+    """Whether a total is 0 only where all its exponentials underflow, which softmax-like code rules out by its maximum."""
+    totals = [each.origin.operands[0] for each in _parts(divisor) if each.origin.name in ("sum", "prod")]
+    return bool(totals) and all(each.beneath(_VIEWS).origin.name == "exp" for each in totals)
+
+
+_VIEWS = frozenset("view reshape flatten permute transpose t squeeze unsqueeze getitem to float double div".split())
 
 
 def _is_total(divisor: Value) -> bool:
