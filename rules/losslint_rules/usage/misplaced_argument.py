@@ -6,7 +6,8 @@ Where the two are numbers nothing fails, and each setting takes the effect of th
 
 Reported where an argument is a name, or an attribute, that is exactly the name of another parameter of the function, class
 or module that is called, and that parameter gets nothing, or is itself given what belongs elsewhere. Data that changes
-places, `kl(q, p)` beside `kl(p, q)`, is silent: only parameters that can be left out and those of constructors count.
+places, `kl(q, p)` beside `kl(p, q)`, is silent: only parameters that can be left out and those of constructors count. So are
+sizes that are exchanged to undo a layer, `Upsample(dim_out, dim)` for `Downsample(dim, dim_out)`.
 
 ## Bad
 
@@ -55,6 +56,7 @@ A run confirms it only where the types differ and torch raises; where both are n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import libcst as cst
@@ -73,7 +75,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     """Report positional arguments with the name of another parameter."""
     for call in made_calls(graph):
         strayed = _strayed(call)
-        if strayed and not _calls_both_ways(call):
+        if strayed and not _calls_both_ways(call) and not _is_mirrored(call, strayed, graph):
             yield _finding(call, strayed)
 
 
@@ -119,6 +121,35 @@ def _calls_both_ways(call: MadeCall) -> bool:
             if any(name and name == slot for name, slot in zip(names, slots, strict=False)):
                 return True
     return False
+
+
+_SIZE = re.compile(
+    r"(?:^|_)(?:dims?|channels?|chans?|ch|features?|feats?|size|hidden|width|planes|units|in|out|nodes)(?:_|\d|$)"
+)
+_DIRECTION = re.compile(
+    r"(?:Up|Down)(?![a-z])|(?<![a-z])(?:up|down)(?![a-z])|[Uu]psampl|[Dd]ownsampl|[Ee]ncod|[Dd]ecod|[Ii]nverse|[Tt]ranspose"
+    r"|[Dd]econv|[Uu]npool|[Rr]everse"
+)
+
+
+def _is_mirrored(call: MadeCall, strayed: dict[int, int], graph: Graph) -> bool:
+    """Whether two sizes are exchanged to undo a layer: its name says a direction, or one beside it has them as they are."""
+    slots = call.signature.slots
+    if any(strayed.get(home) != here for here, home in strayed.items()) or not call.signature.makes:
+        return False
+    names = {here: slots[here].name for here in strayed}
+    if not all(_SIZE.search(name) for name in names.values()):
+        return False
+    return bool(_DIRECTION.search(call.signature.called)) or any(
+        each.within is call.within and each.signature.makes and _has_in_place(each, names) for each in made_calls(graph)
+    )
+
+
+def _has_in_place(call: MadeCall, names: dict[int, str]) -> bool:
+    """Whether a call gives names to the parameters of these names, at the same places."""
+    given = [_name_of(each.value) if each.keyword is None and not each.star else "" for each in call.node.args]
+    slots = [slot.name for slot in call.signature.slots]
+    return all(given[here : here + 1] == slots[here : here + 1] == [name] for here, name in names.items())
 
 
 def _finding(call: MadeCall, strayed: dict[int, int]) -> Finding:
