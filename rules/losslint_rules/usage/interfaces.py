@@ -7,6 +7,7 @@ import re
 import libcst as cst
 
 from losslint.semantics.graph import Graph
+from losslint.semantics.liveness import liveness
 from losslint.semantics.names import Function
 from losslint_rules.usage.attribute_use import texts_elsewhere, without_imports
 from losslint_rules.usage.torch_bases import reads_nothing
@@ -44,6 +45,18 @@ def others_that_take(graph: Graph, name: str, parameter: str) -> int:
     folder = graph.unit.path.absolute().parent
     beside = [text for path, text in (graph.elsewhere() or {}).items() if path.parent == folder]
     return sum(len(signature.findall(text)) for text in (graph.unit.text, *beside) if f"def {last}(" in text) - 1
+
+
+def is_left_unread_beside(graph: Graph, name: str, parameter: str) -> bool:
+    """Whether a method of the name in another class of the file takes the parameter and does not read it either."""
+    owner, _, method = name.rpartition(".")
+    beside = (graph.unit.functions.get(f"{each}.{method}") for each in graph.unit.classes if each != owner)
+    return any(
+        function is not None
+        and _takes(function, parameter)
+        and not liveness(function).fate_of_parameter(parameter).read
+        for function in beside
+    )
 
 
 def _texts(graph: Graph) -> list[str]:

@@ -10,7 +10,8 @@ that are stored on `self` where no method of the class, of its bases and descend
 the attribute. `extra_repr` does not count.
 
 Where somebody else lays the signature down it is not reported: overrides, functions in a table of losses, `**kwargs`,
-stubs, arguments that are documented as unused. Where other losses beside it take the same argument it is an info.
+stubs, arguments that are documented as unused, and those that a method of the same name in another class of the file leaves
+unread as well. Where other losses beside it take the same argument it is an info.
 
 ## Bad
 
@@ -69,7 +70,14 @@ from losslint_rules.usage.definitions import (
     owner_of,
     parameters,
 )
-from losslint_rules.usage.interfaces import MANY, is_handed_on, others_that_take, overrides, says_so
+from losslint_rules.usage.interfaces import (
+    MANY,
+    is_handed_on,
+    is_left_unread_beside,
+    others_that_take,
+    overrides,
+    says_so,
+)
 from losslint_rules.usage.stored_settings import stored
 from losslint_rules.usage.torch_bases import reads_nothing
 from losslint_rules.usage.vocabulary import changes_value, says_unused
@@ -111,6 +119,8 @@ def _unread(graph: Graph, name: str, function: Function, parameter: cst.Param) -
         return
     owner = owner_of(graph, name)
     if overrides(graph, name, label) if owner else is_handed_on(graph, function.name.value):
+        return
+    if owner and is_left_unread_beside(graph, name, label):
         return
     steps = [Step(Site(graph.unit, each.node), "replaced here before anything reads it") for each in fate.rebound]
     what = "replaces it before it reads it" if steps and not fate.leaves else "never reads it"
