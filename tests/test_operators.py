@@ -17,7 +17,11 @@ from losslint.semantics.operators import GradientClass, Operator, Shape, lookup_
 ROOT = Path(__file__).parent.parent
 FACTS = json.loads((ROOT / "losslint/semantics/operators/facts.json").read_text())["operators"]
 ROWS = list(operators().values())
-FLOATS = [0.0, 1.0, -1.0, 0.5, -0.5, 1e-7, -1e-7, 2.0, 17.5, -17.5, 30.0, -30.0, 89.0, -104.0, 300.0, -300.0]
+FLOATS = [
+    0.0,
+    2.0,
+    *(sign * each for each in (1e-7, 0.5, 1.0, 17.5, 30.0, 88.0, 89.0, 104.0, 300.0) for sign in (1, -1)),
+]
 UNARY = [
     row
     for row in ROWS
@@ -79,6 +83,13 @@ def test_range_and_dtype_hold_at_the_boundaries(row: Operator, dtype: torch.dtyp
         expected = function_of(row)(torch.tensor(domain, dtype=torch.float64))
         for value, truth in zip(domain, expected.tolist(), strict=True):
             assert row.evaluate(value) == pytest.approx(truth, rel=1e-7)  # a row says what float32 gives
+
+
+def test_a_sigmoid_is_zero_where_float32_has_it() -> None:
+    evaluate = operators()["sigmoid"].evaluate
+    assert evaluate is not None
+    for point in (-87.0, -88.0, -88.7, -88.8, -89.0, -104.0):
+        assert (evaluate(point) == 0) is bool(torch.sigmoid(torch.tensor(point)) == 0)
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.unsafe_value], ids=lambda row: row.name)

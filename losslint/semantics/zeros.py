@@ -28,7 +28,7 @@ MADE = {
         "a softmin output underflows to exactly 0 once one logit leads by about 104 (17 in half precision)",
         False,
     ),
-    "sigmoid": ("a sigmoid output underflows to exactly 0 below about -104 (-17 in half precision)", False),
+    "sigmoid": ("a sigmoid output underflows to exactly 0 below about -88 (-17 in half precision)", False),
     "hardsigmoid": ("a hard sigmoid is exactly 0 below -3", True),
     "relu": ("a ReLU output is exactly 0 wherever its input is negative", True),
     "relu6": ("a ReLU6 output is exactly 0 wherever its input is negative", True),

@@ -47,10 +47,10 @@ def _sqrt(number: float) -> float:
 
 
 def _sigmoid(number: float) -> float:
-    """1 past 17 and 0 below -104, as float32 has it."""
+    """1 past 17 and 0 below -88.72, where float32 overflows in 1 + exp(88.73)."""
     if number > 17:
         return 1.0
-    return 0.0 if number < -104 else 1 / (1 + math.exp(-number))
+    return 0.0 if number < -88.7228 else 1 / (1 + math.exp(-number))
 
 
 def _unary() -> tuple[Operator, ...]:

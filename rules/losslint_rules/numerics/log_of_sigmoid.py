@@ -1,6 +1,6 @@
 """log of a sigmoid, instead of logsigmoid
 
-A sigmoid output underflows to exactly 0 below about -104 in float32, and rounds to exactly 1 above about 17,
+A sigmoid output underflows to exactly 0 below about -88 in float32, and rounds to exactly 1 above about 17,
 so `log(sigmoid(x))` and `log(1 - sigmoid(x))` reach -inf, with NaN gradients, at logits that occur in
 training. `logsigmoid(x)` and `logsigmoid(-x)` are the same functions in log space.
 
@@ -74,7 +74,7 @@ def log1p_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 def _finding(op: Op, graph: Graph, form: StableForm) -> Finding:
     made = form.made.origin.site
-    reason = "rounds to exactly 1 above about 17" if form.negated else "underflows to exactly 0 below about -104"
+    reason = "rounds to exactly 1 above about 17" if form.negated else "underflows to exactly 0 below about -88"
     steps = [Step(made, f"the sigmoid {reason}")] if made is not None else []
     shown = "1 - sigmoid" if form.negated else "sigmoid"
     return RULE.finding(

@@ -1,4 +1,4 @@
-"""Zeros of probabilities that underflow: a sigmoid is exactly 0 below a logit of about -104, where networks rarely are."""
+"""Zeros of probabilities that underflow: a sigmoid is exactly 0 below a logit of about -88, where networks rarely are."""
 
 from __future__ import annotations
 

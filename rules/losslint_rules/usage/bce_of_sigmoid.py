@@ -1,6 +1,6 @@
 """binary_cross_entropy of a sigmoid, instead of binary_cross_entropy_with_logits
 
-A sigmoid rounds to exactly 1 above about 17 in float32 and to exactly 0 below about -104. The log of that is -inf;
+A sigmoid rounds to exactly 1 above about 17 in float32 and to exactly 0 below about -88. The log of that is -inf;
 `F.binary_cross_entropy` cuts it off at -100, so the loss of a confidently wrong prediction stops at 100, and its
 gradient, which should be largest there, is 0 through the rounded sigmoid. `F.binary_cross_entropy_with_logits`
 computes the same loss from the logits and is right everywhere.
