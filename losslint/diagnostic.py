@@ -10,6 +10,9 @@ import enum
 import hashlib
 from dataclasses import dataclass
 
+IN_CALLEE = "in what is called here: "
+"""What the message of a finding begins with whose fault lies in another file."""
+
 
 class Severity(enum.Enum):
     """How bad a finding is; INFO is shown and never fails a run unless asked to."""

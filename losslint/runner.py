@@ -14,6 +14,7 @@ import pathspec
 from losslint import registry
 from losslint.diagnostic import Applicability, Diagnostic
 from losslint.garbage import Collection, collection_paused
+from losslint.once_told import Cause, cause, once_told
 from losslint.semantics.losses import Loss, find_losses, might_hold_loss
 from losslint.semantics.project import Project
 from losslint.settings import Settings
@@ -58,11 +59,13 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One file's outcome: its diagnostics, its source where there is something to show, and how many losses it has."""
+    """One file's outcome: its diagnostics, its source where there is something to show, how many losses it has, and what
+    comments silence in it."""
 
     diagnostics: tuple[Diagnostic, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)
     losses: int = 0
+    silenced: tuple[Cause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +113,20 @@ def _check_each(request: Request) -> Iterator[Checked]:
 
 def report(outcomes: Iterable[Checked], fixed: int = 0) -> Report:
     """The outcomes of files brought together."""
-    diagnostics: list[Diagnostic] = []
+    found: list[Diagnostic] = []
+    silenced: list[Cause] = []
     sources: dict[str, Source] = {}
     files = losses = 0
     for outcome in outcomes:
         files += 1
         losses += outcome.losses
-        diagnostics.extend(outcome.diagnostics)
+        found.extend(outcome.diagnostics)
+        silenced.extend(outcome.silenced)
         sources.update(outcome.sources)
+    diagnostics = once_told(found, silenced)
     fixes = [each.fix.applicability for each in diagnostics if each.fix is not None]
     return Report(
-        tuple(diagnostics),
+        diagnostics,
         sources,
         files,
         losses,
@@ -167,7 +173,8 @@ def _lint(source: Source, losses: tuple[Loss, ...], request: Request, workspace:
     looked_for = tuple(code for code in selected if registry.index()[code].in_source)
     kept = suppress(source, linted.diagnostics, looked_for, registry.index())
     kept = tuple(each for each in kept if each.code in selected)
-    return Checked(kept, linted.sources if kept else {}, len(losses))
+    silenced = tuple(cause(each) for each in linted.diagnostics if each not in kept)
+    return Checked(kept, linted.sources if kept else {}, len(losses), silenced)
 
 
 def _own(diagnostic: Diagnostic, source: Source, request: Request) -> Checked:
