@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from losslint.semantics.length_masks import holds_in_each_row, is_not_padding, says_choice
 from losslint.semantics.nonempty import holds_somewhere, is_drawn_to_match
+from losslint.semantics.operators import operators
 from losslint.semantics.values import Certainty, Kind, Role, Value, ZeroWitness
 
 
@@ -18,8 +19,13 @@ def comparison_witness(name: str, operands: list[Value], made: Value) -> ZeroWit
         return None  # x == x.max() and x - x.min() == 0 always hold somewhere
     if not any(depends_on_input(value) for value in operands):
         return None  # a fixed pattern, `~torch.eye(n)`, is what its author saw
-    is_left_out = holds_in_each_row(made) or is_not_padding(name, operands) or _is_not_ignored(name, operands)
-    certainty = Certainty.POSSIBLE if is_left_out else Certainty.PROVEN
+    is_rare = (
+        holds_in_each_row(made)
+        or is_not_padding(name, operands)
+        or _is_not_ignored(name, operands)
+        or any(_is_drawn(each) for each in operands)
+    )
+    certainty = Certainty.POSSIBLE if is_rare else Certainty.PROVEN
     return ZeroWitness(
         made, "the mask selects nothing when no element passes the test", min(certainty, _certainty(name, operands))
     )
@@ -50,6 +56,12 @@ def _is_not_ignored(name: str, operands: list[Value]) -> bool:
         return False
     ignored = operands[1]
     return ignored.role is Role.CONFIG and (not ignored.has_constant or ignored.is_default)
+
+
+def _is_drawn(value: Value) -> bool:
+    """Whether a tensor is drawn at random: `torch.rand_like(x) > share` leaves a share of many elements."""
+    row = operators().get(value.beneath(_VIEWS).origin.name)
+    return row is not None and row.random
 
 
 def _is_unsaid(mask: Value) -> bool:

@@ -49,7 +49,9 @@ def says_choice(name: str) -> bool:
 
 def is_not_padding(name: str, operands: list[Value]) -> bool:
     """Whether a mask holds what is no padding, by what it is compared with: `tokens != self.pad_id`."""
-    return name == "ne" and any({"pad", "padding", "padded"} & set(words(each.origin.label)) for each in operands[1:])
+    return name == "ne" and any(
+        {"pad", "padding", "padded", "null"} & set(words(each.origin.label)) for each in operands[1:]
+    )
 
 
 def _is_made_of_lengths(mask: Value, shortened: bool) -> bool:
