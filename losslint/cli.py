@@ -75,6 +75,9 @@ def _run_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--select", multiple=True, metavar="CODES", help="Rules to run: codes, prefixes (LL2), names or ALL.")
 @click.option("--ignore", multiple=True, metavar="CODES", help="Rules not to run.")
 @click.option("--extend-select", multiple=True, metavar="CODES", help="Rules to run besides the selected ones.")
+@click.option(
+    "--trust", multiple=True, metavar="CODES", help="Rules that warn though they are often wrong on unread code."
+)
 @click.option("--fix", is_flag=True, help="Apply safe fixes.")
 @click.option("--unsafe-fixes", is_flag=True, help="Let --fix and --diff apply fixes that change values or intent.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
@@ -160,7 +163,8 @@ def _request(paths: tuple[Path, ...], settings: Settings, root: Path, options: d
         name = Path(options["stdin_filename"])
         if name.exists() and not find_files((name,), excluded, root, True):
             stdin = (stdin[0], b"")
-    return Request(files, settings, selected, root, stdin)
+    trusted = frozenset().union(*map(registry.matching, (*settings.trust, *_split(options["trust"]))))
+    return Request(files, settings, selected, root, stdin, trusted)
 
 
 def _collect(request: Request, options: dict[str, Any]) -> Report:

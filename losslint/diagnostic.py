@@ -113,6 +113,7 @@ class Diagnostic:
 
     `symbol` is `Class.method` or the function's name, `cell` the 1-based notebook cell, `confidence` a number in
     [0, 1] when a run gave one, `reproducer` a script that shows the hazard alone, `url` the page of the rule.
+    `doubted`, no part of the contract, says that the severity is an info because of the rule, whatever was proven here.
     """
 
     code: str
@@ -130,6 +131,7 @@ class Diagnostic:
     reproducer: str | None = None
     url: str | None = None
     fingerprint: str = ""
+    doubted: bool = False
 
     @property
     def filename(self) -> str:

@@ -21,7 +21,7 @@ class RuleInfo:
 
     `title` is the first line of its file's docstring and `page` the rest; `module` is what to import for it (empty
     for losslint's own diagnostics) and `pack` the package it came with. `in_source` and `in_run` say whether it looks at
-    code, and whether at measurements.
+    code, and whether at measurements; `doubted` that it is right too seldom for a warning.
     """
 
     code: str
@@ -35,6 +35,12 @@ class RuleInfo:
     pack: str
     in_source: bool = True
     in_run: bool = False
+    doubted: bool = False
+
+    @property
+    def shown_severity(self) -> Severity:
+        """How what it reads in source is shown where nobody trusts it."""
+        return Severity.INFO if self.doubted else self.severity
 
     @property
     def url(self) -> str:
@@ -90,7 +96,7 @@ def _read_rule(pack: str, folder: Path, path: Path) -> RuleInfo | None:
     if call is None:
         return None
     try:
-        code, name, severity, preview = _fields(call)
+        code, name, severity, preview, doubted = _fields(call)
     except ValueError as error:
         raise BrokenPack(pack, f"{path}:{call.lineno}", str(error)) from error
     title, _, page = (ast.get_docstring(tree) or "").partition("\n")
@@ -111,6 +117,7 @@ def _read_rule(pack: str, folder: Path, path: Path) -> RuleInfo | None:
         pack,
         in_source or not in_run,
         in_run,
+        doubted,
     )
 
 
@@ -136,8 +143,8 @@ def _rule_call(tree: ast.Module) -> ast.Call | None:
     return None
 
 
-def _fields(call: ast.Call) -> tuple[str, str, Severity, bool]:
-    arguments = dict(zip(("code", "name", "severity", "preview"), call.args, strict=False))
+def _fields(call: ast.Call) -> tuple[str, str, Severity, bool, bool]:
+    arguments = dict(zip(("code", "name", "severity", "preview", "doubted"), call.args, strict=False))
     arguments |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
     code = _literal(arguments, "code")
     name = _literal(arguments, "name")
@@ -148,7 +155,7 @@ def _fields(call: ast.Call) -> tuple[str, str, Severity, bool]:
         raise ValueError(f"the name must be lower-case words joined by hyphens, not {name!r}")
     match arguments.get("severity"):
         case ast.Attribute(attr=level) if level in Severity.__members__:
-            return code, name, Severity[level], bool(preview)
+            return code, name, Severity[level], bool(preview), bool(_literal(arguments, "doubted", False))
     raise ValueError("the severity must be written as Severity.ERROR, Severity.WARNING or Severity.INFO")
 
 

@@ -114,13 +114,15 @@ class Rule:
 
     `confirmed_by` names the experiments of a run that can confirm a static finding of this rule: forward, saturation,
     degenerate, half, trace, unreduced, dead_gradient, gradient_check, terms, device, mutation, second_step. Without a
-    `precondition` no run says that a finding is not reproduced.
+    `precondition` no run says that a finding is not reproduced. What a `doubted` rule reads in source is shown as an info
+    unless the settings trust it: too few of its findings on code that nobody had read were right (docs/decisions/0006).
     """
 
     code: str
     name: str
     severity: Severity
     preview: bool = False
+    doubted: bool = False
     confirmed_by: tuple[str, ...] = ()
     precondition: Precondition | None = None
     op_handlers: dict[str, list[OpHandler]] = field(default_factory=dict, compare=False, repr=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pathspec
 
 from losslint import registry
-from losslint.diagnostic import Applicability, Diagnostic
+from losslint.diagnostic import Applicability, Diagnostic, Severity
 from losslint.garbage import Collection, collection_paused
 from losslint.once_told import Cause, cause, once_told
 from losslint.semantics.losses import Loss, find_losses, might_hold_loss
@@ -41,6 +41,7 @@ class Request:
     selected: tuple[str, ...]
     root: Path
     stdin: tuple[str, bytes] | None = None
+    trusted: frozenset[str] = frozenset()
 
 
 class Workspace:
@@ -174,7 +175,16 @@ def _lint(source: Source, losses: tuple[Loss, ...], request: Request, workspace:
     kept = suppress(source, linted.diagnostics, looked_for, registry.index())
     kept = tuple(each for each in kept if each.code in selected)
     silenced = tuple(cause(each) for each in linted.diagnostics if each not in kept)
+    kept = tuple(_as_earned(each, request.trusted) for each in kept)
     return Checked(kept, linted.sources if kept else {}, len(losses), silenced)
+
+
+def _as_earned(diagnostic: Diagnostic, trusted: frozenset[str]) -> Diagnostic:
+    """A warning or error of a rule that is doubted, and that the settings do not trust, as an info."""
+    info = registry.index()[diagnostic.code]
+    if not info.doubted or diagnostic.code in trusted or diagnostic.severity is Severity.INFO:
+        return diagnostic
+    return replace(diagnostic, severity=Severity.INFO, doubted=True)
 
 
 def _own(diagnostic: Diagnostic, source: Source, request: Request) -> Checked:

@@ -28,7 +28,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     """What a project asks for. `root` is the folder of the file, or None without one.
 
     `select`: rules to run (default all but preview). `per-file-ignores`: gitignore pattern to codes. `exclude`:
-    gitignore patterns besides the usual folders. `loss-names`: extra names of losses, `*` allowed. `fail-on`: the
+    gitignore patterns besides the usual folders. `loss-names`: extra names of losses, `*` allowed. `trust`:
+    rules that warn though they are right in fewer than 85 % of cases. `fail-on`: the
     severity from which a run fails, default warning. `probe`: examples by "package.module:Name" or "Name".
     """
 
@@ -39,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     exclude: tuple[str, ...] = ()
     extend_exclude: tuple[str, ...] = ()
     loss_names: tuple[str, ...] = ()
+    trust: tuple[str, ...] = ()
     preview: bool = False
     fail_on: str = "warning"
     output_format: str = "full"

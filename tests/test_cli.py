@@ -61,8 +61,8 @@ def test_rules_and_libcst_are_loaded_only_for_a_file_with_a_loss(tmp_path: Path)
 
 def test_only_selected_rules_are_loaded(tmp_path: Path) -> None:
     (tmp_path / "sample.py").write_text(HAZARD)
-    modules = imported(tmp_path, "check", "--select", "LL206", ".")
-    assert "losslint_rules.numerics.division_by_zero" in modules
+    modules = imported(tmp_path, "check", "--select", "LL706", ".")
+    assert "losslint_rules.usage.bce_of_sigmoid" in modules
     assert "losslint_rules.control_flow.branch_on_tensor" not in modules
 
 
@@ -73,10 +73,12 @@ def test_only_selected_rules_are_loaded(tmp_path: Path) -> None:
         (HAZARD, ["--exit-zero"], 0),
         (HAZARD, ["--fail-on", "error"], 0),
         (HAZARD, ["--fail-on", "never"], 0),
-        (HAZARD, ["--ignore", "LL206"], 0),
+        (HAZARD, ["--ignore", "LL706"], 0),
         (HAZARD, ["--select", "LL1"], 0),
-        (HAZARD, ["--select", "division-by-zero"], 1),
-        (LOG, ["--fail-on", "error"], 1),
+        (HAZARD, ["--select", "bce-of-sigmoid"], 1),
+        (LOG, [], 0),
+        (LOG, ["--trust", "LL202", "--fail-on", "error"], 1),
+        (LOG, ["--fail-on", "info"], 1),
         ("x = 1\n", [], 0),
         ("import torch\n\n\ndef a_loss(a: torch.Tensor):\n    return torch.log(a).mean()\n", [], 0),
         ("import torch\n\n\ndef a_loss(a: torch.Tensor):\n    return torch.log(a).mean()\n", ["--fail-on", "info"], 1),
@@ -139,19 +141,34 @@ def test_standard_input(tmp_path: Path) -> None:
 
 def test_settings_are_found_from_a_sub_folder_and_per_file_ignores_hold(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(
-        '[tool.losslint]\nignore = ["LL2"]\nextend-exclude = ["skipped"]\n[tool.losslint.per-file-ignores]\n"pkg/b.py" = ["ALL"]\n'
+        '[tool.losslint]\nignore = ["LL7"]\nextend-exclude = ["skipped"]\n[tool.losslint.per-file-ignores]\n"pkg/b.py" = ["ALL"]\n'
     )
     for name in ("pkg", "skipped"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.py").write_text(HAZARD)
     assert run("check", ".", cwd=tmp_path / "pkg").returncode == 0
-    assert run("check", ".", "--select", "LL2", cwd=tmp_path).returncode == 1
-    (tmp_path / "pyproject.toml").write_text('[tool.losslint.per-file-ignores]\n"pkg/*.py" = ["LL206"]\n')
+    assert run("check", ".", "--select", "LL7", cwd=tmp_path).returncode == 1
+    (tmp_path / "pyproject.toml").write_text('[tool.losslint.per-file-ignores]\n"pkg/*.py" = ["LL706"]\n')
     assert run("check", "pkg", cwd=tmp_path).returncode == 0
 
 
+def test_a_doubted_rule_warns_where_it_is_trusted(tmp_path: Path) -> None:
+    (tmp_path / "sample.py").write_text(LOG)
+    shown = run("check", ".", cwd=tmp_path).stdout
+    assert "LL202 [info]" in shown
+    assert "How it comes about" in shown
+    (tmp_path / "losslint.toml").write_text('trust = ["LL2"]\n')
+    done = run("check", ".", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "LL202 [error]" in done.stdout
+    (tmp_path / "losslint.toml").write_text('trust = ["LL2000"]\n')
+    done = run("check", ".", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "LL2000" in done.stderr
+
+
 def test_extra_loss_names(tmp_path: Path) -> None:
-    (tmp_path / "sample.py").write_text(HAZARD.replace("masked_loss", "masked_objective"))
+    (tmp_path / "sample.py").write_text(HAZARD.replace("pair_loss", "pair_objective"))
     assert run("check", ".", cwd=tmp_path).returncode == 0
     (tmp_path / "losslint.toml").write_text('loss-names = ["*_objective"]\n')
     assert run("check", ".", cwd=tmp_path).returncode == 1
@@ -182,10 +199,10 @@ def test_an_excluded_folder_that_is_named_is_walked(folder: str, tmp_path: Path)
 
 
 def test_suppression_comments(tmp_path: Path) -> None:
-    silenced = HAZARD.replace("mask.sum()\n", "mask.sum()  # losslint: ignore[LL206] -- never empty here\n")
+    silenced = HAZARD.replace("(pred), target)", "(pred), target)  # losslint: ignore[LL706] -- autocast is off here")
     (tmp_path / "sample.py").write_text(silenced)
     assert run("check", ".", cwd=tmp_path).returncode == 0
-    (tmp_path / "sample.py").write_text(silenced.replace("mask.sum()  #", "mask.sum().clamp(min=1)  #"))
+    (tmp_path / "sample.py").write_text(silenced.replace("torch.sigmoid(pred)", "pred"))
     done = run("check", ".", "--output-format", "concise", cwd=tmp_path)
     assert "LL901" in done.stdout
 
@@ -196,14 +213,14 @@ def test_every_format_goes_to_a_file_too(chosen: str, tmp_path: Path) -> None:
     shown = run("check", ".", "--output-format", chosen, "-q", cwd=tmp_path).stdout
     run("check", ".", "--output-format", chosen, "--output-file", "out.txt", "-q", cwd=tmp_path)
     assert (tmp_path / "out.txt").read_text().strip() == shown.strip()
-    assert "LL206" in shown
+    assert "LL706" in shown
 
 
 def test_statistics_and_rule_pages(tmp_path: Path) -> None:
     (tmp_path / "sample.py").write_text(HAZARD)
-    assert "1 LL206 division-by-zero" in run("check", ".", "--statistics", cwd=tmp_path).stdout
-    page = run("rule", "LL206", cwd=tmp_path)
-    assert "division" in page.stdout
+    assert "1 LL706 bce-of-sigmoid" in run("check", ".", "--statistics", cwd=tmp_path).stdout
+    page = run("rule", "LL706", cwd=tmp_path)
+    assert "binary_cross_entropy" in page.stdout
     assert "Bad" in page.stdout
     every = json.loads(run("rule", "--all", "--output-format", "json", cwd=tmp_path).stdout)
     assert len(every) >= 20

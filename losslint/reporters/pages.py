@@ -35,7 +35,9 @@ def _line(info: RuleInfo, width: int) -> str:
 
 
 def _about(info: RuleInfo) -> list[str]:
-    about = [info.severity.value]
+    about = [info.shown_severity.value]
+    if info.doubted:
+        about.append(f"{info.severity.value} if trusted or seen in a run")
     if info.preview:
         about.append("preview")
     if info.fixable:
@@ -50,7 +52,7 @@ def _fields(info: RuleInfo) -> dict[str, Any]:
         "code": info.code,
         "name": info.name,
         "title": info.title,
-        "severity": info.severity.value,
+        "severity": info.shown_severity.value,
         "preview": info.preview,
         "fixable": info.fixable,
         "pack": info.pack,

@@ -52,7 +52,7 @@ def _rule(info: RuleInfo) -> dict[str, Any]:
         "shortDescription": {"text": info.title},
         "fullDescription": {"text": page.split("\n\n")[0]},
         "help": {"text": page, "markdown": f"# {info.title}\n\n{page}"},
-        "defaultConfiguration": {"level": _LEVELS[info.severity], "enabled": not info.preview},
+        "defaultConfiguration": {"level": _LEVELS[info.shown_severity], "enabled": not info.preview},
         "properties": {"tags": ["pytorch", "loss"], "preview": info.preview, "fixable": info.fixable},
     }
 

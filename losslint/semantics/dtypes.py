@@ -114,7 +114,8 @@ def _pointwise(name: str, arguments: Mapping[str, Value], operands: Iterable[Val
 
 
 def promoted(values: Iterable[Value]) -> DType:
-    """The family that tensors and Python numbers have together; unknown where one of the tensors is."""
+    """The family that tensors and Python numbers have together; unknown where one of the tensors is, but for doubles, which
+    nothing makes smaller."""
     tensors: set[DType] = set()
     numbers: set[DType] = set()
     for value in values:
@@ -123,7 +124,7 @@ def promoted(values: Iterable[Value]) -> DType:
         else:
             tensors.add(value.dtype)
     if DType.UNKNOWN in tensors:
-        return DType.UNKNOWN
+        return DType.DOUBLE if DType.DOUBLE in tensors else DType.UNKNOWN
     floats = [dtype for dtype in _FLOATS if dtype in tensors]
     if floats:
         return floats[0] if len(floats) == 1 else DType.UNKNOWN

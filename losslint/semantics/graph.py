@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from losslint.semantics.loss_names import names_a_loss
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.values import Gradient, Origin, Site, Value
 
@@ -157,6 +158,12 @@ class Graph:
         likely = [each for each in uses if all(text in whole for text in each)]
         code = self.unit.code(self.function) if likely else ""
         return any(all(text in code for text in each) for each in likely)
+
+    @property
+    def is_named_a_loss(self) -> bool:
+        """Whether the function or its class is called a loss, and is no part of a model or a step of its training."""
+        owner, _, name = self.symbol.rpartition(".")
+        return names_a_loss(name) or names_a_loss(owner.rpartition(".")[2])
 
     @cached_property
     def results(self) -> tuple[Value, ...]:

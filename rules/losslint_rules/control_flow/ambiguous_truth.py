@@ -52,7 +52,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Kind, Site, Value
 from losslint_rules.control_flow.elementwise_tests import has_elements, is_none_or_tensor
 
-RULE = Rule(code="LL803", name="ambiguous-truth", severity=Severity.WARNING)
+RULE = Rule(code="LL803", name="ambiguous-truth", severity=Severity.WARNING, doubted=True)
 
 # What these are given as weights has to be a tensor, mostly of one element a class.
 _WEIGHTED = ("cross_entropy_loss", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits")

@@ -51,7 +51,7 @@ from losslint.semantics.values import Kind, Site, Value
 from losslint_rules.devices.device_tests import asks_for_a_flag, asks_for_device, followed_by_current_gpu
 from losslint_rules.devices.mixing import meets_input
 
-RULE = Rule(code="LL503", name="hard-coded-cuda", severity=Severity.WARNING)
+RULE = Rule(code="LL503", name="hard-coded-cuda", severity=Severity.WARNING, doubted=True)
 
 _TRAINS = ("argparse", "torch.optim", "torch.utils.data", "torch.utils.tensorboard", "tensorboardX", "wandb", "tqdm")
 _STEPS = frozenset("train training step epoch fit main run test validate validation eval evaluate sample demo".split())

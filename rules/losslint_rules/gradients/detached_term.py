@@ -44,7 +44,7 @@ from losslint.semantics.values import Gradient, Kind, Value
 from losslint_rules.gradients.detached_summands import CUTS, carriers, detached_summands, is_of_a_prediction
 from losslint_rules.reduction.signed_terms import signed_terms
 
-RULE = Rule(code="LL120", name="detached-term", severity=Severity.WARNING, confirmed_by=("terms",))
+RULE = Rule(code="LL120", name="detached-term", severity=Severity.WARNING, doubted=True, confirmed_by=("terms",))
 
 
 @RULE.on_graph

@@ -44,7 +44,9 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import DeadTerm, comes_from_prediction, dead_terms, inputs
 from losslint.semantics.values import Gradient, Kind, Value
 
-RULE = Rule(code="LL104", name="escaped-graph", severity=Severity.WARNING, confirmed_by=("dead_gradient", "terms"))
+RULE = Rule(
+    code="LL104", name="escaped-graph", severity=Severity.WARNING, doubted=True, confirmed_by=("dead_gradient", "terms")
+)
 
 _ESCAPES = {
     "item": ".item()",

@@ -4,6 +4,8 @@ Everything that is returned was detached, computed under `torch.no_grad()`, or d
 at all. `backward()` fails with "element 0 of tensors does not require grad", or, where a leaf was made to
 require one, trains nothing.
 
+An error needs a function or class that is called a loss; in a step of training or a part of a model it is an info.
+
 ## Bad
 
 ```python
@@ -85,7 +87,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         if term.term.kind is Kind.NUMBER or becomes_number(term.term):
             continue  # escaped-graph says so
         if term.culprits and all(_is_detach(culprit) and _of_inputs(culprit) for culprit in term.culprits):
-            yield _finding(term)
+            yield _finding(term, Severity.ERROR if graph.is_named_a_loss else Severity.INFO)
 
 
 def _is_detach(culprit: Value) -> bool:
@@ -97,7 +99,7 @@ def _of_inputs(culprit: Value) -> bool:
     return any(each.origin.name == "parameter" for each in ancestors([culprit]))
 
 
-def _finding(dead: DeadTerm) -> Finding:
+def _finding(dead: DeadTerm, severity: Severity) -> Finding:
     steps = [
         Step(culprit.origin.site, f"`{excerpt(culprit)}` leaves the graph here")
         for culprit in dead.culprits
@@ -108,6 +110,7 @@ def _finding(dead: DeadTerm) -> Finding:
     return RULE.finding(
         dead.returned.site,
         f"no gradient reaches any prediction: everything returned here {why} (`{excerpt(cut)}`)",
+        severity=severity,
         evidence=steps,
     )
 

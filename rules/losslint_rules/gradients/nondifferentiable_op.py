@@ -33,6 +33,8 @@ argmax: softmax, or a soft argmax (`(softmax(x / t) * positions).sum(-1)`). A th
 round, floor, ceil: a straight-through estimator, `x + (x.round() - x).detach()`. sign: tanh. Counting errors:
 cross entropy or a hinge.
 
+An error needs a function or class that is called a loss; in a step of training or a part of a model it is an info.
+
 No fix is offered. A run confirms it by a gradient that is zero, or missing, while a large step changes the
 value.
 """
@@ -116,7 +118,8 @@ def in_source(graph: Graph) -> Iterator[Finding]:
                 or dead.term.origin.name in ("detach", "data")
             ):
                 continue
-            yield _finding(dead, culprit, Severity.INFO if dead.whole and elsewhere else RULE.severity)
+            certain = graph.is_named_a_loss and not (dead.whole and elsewhere)
+            yield _finding(dead, culprit, RULE.severity if certain else Severity.INFO)
 
 
 def _of_data(culprit: Value) -> bool:

@@ -27,6 +27,8 @@ def total_loss(pred, target, edges, edge_target):
     return torch.stack(terms).sum()
 ```
 
+An error needs a function or class that is called a loss; in a step of training or a part of a model it is an info.
+
 Tensors made of Python numbers, weights and settings are silent. No fix is offered: it would change what is
 trained.
 
@@ -61,7 +63,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
                 and culprit.origin.site is not None
                 and not _is_no_tensor(culprit, graph)
             ):
-                yield _rewrapped(culprit)
+                yield _rewrapped(culprit, graph.is_named_a_loss)
         if (
             _is_made_a_leaf(dead.term)
             and dead.culprits
@@ -85,7 +87,7 @@ def _is_no_tensor(culprit: Value, graph: Graph) -> bool:
     return False
 
 
-def _rewrapped(culprit: Value) -> Finding:
+def _rewrapped(culprit: Value, in_loss: bool) -> Finding:
     assert culprit.origin.site is not None
     carrying = [
         each for each in inputs(culprit) if each.gradient is Gradient.CARRIES and not isinstance(each.elements, tuple)
@@ -101,7 +103,9 @@ def _rewrapped(culprit: Value) -> Finding:
         culprit.origin.site,
         f"{name} copies the value of {names or 'the loss'} and leaves its graph behind: no gradient flows; "
         "use the tensor itself, or torch.stack for several",
-        severity=Severity.INFO if carrying and all(map(_may_be_a_number, carrying)) else Severity.ERROR,
+        severity=Severity.ERROR
+        if in_loss and not (carrying and all(map(_may_be_a_number, carrying)))
+        else Severity.INFO,
         evidence=steps,
     )
 

@@ -64,6 +64,7 @@ RULE = Rule(
     code="LL206",
     name="division-by-zero",
     severity=Severity.WARNING,
+    doubted=True,
     confirmed_by=("degenerate", "saturation"),
     precondition=Precondition.ZERO,
 )

@@ -58,6 +58,7 @@ RULE = Rule(
     code="LL220",
     name="fractional-power",
     severity=Severity.WARNING,
+    doubted=True,
     confirmed_by=("saturation", "degenerate"),
     precondition=Precondition.ZERO,
 )

@@ -44,6 +44,7 @@ RULE = Rule(
     code="LL204",
     name="log-of-one-plus-exp",
     severity=Severity.ERROR,
+    doubted=True,
     confirmed_by=("saturation",),
     precondition=Precondition.MAGNITUDE,
 )

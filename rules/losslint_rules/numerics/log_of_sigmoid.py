@@ -45,6 +45,7 @@ RULE = Rule(
     code="LL203",
     name="log-of-sigmoid",
     severity=Severity.ERROR,
+    doubted=True,
     confirmed_by=("saturation",),
     precondition=Precondition.ZERO,
 )

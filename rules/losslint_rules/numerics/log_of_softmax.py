@@ -49,6 +49,7 @@ RULE = Rule(
     code="LL202",
     name="log-of-softmax",
     severity=Severity.ERROR,
+    doubted=True,
     confirmed_by=("saturation",),
     precondition=Precondition.ZERO,
 )

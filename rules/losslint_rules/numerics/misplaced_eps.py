@@ -59,6 +59,7 @@ RULE = Rule(
     code="LL210",
     name="misplaced-eps",
     severity=Severity.ERROR,
+    doubted=True,
     confirmed_by=("saturation", "degenerate"),
     precondition=Precondition.ZERO,
 )

@@ -53,6 +53,7 @@ RULE = Rule(
     code="LL205",
     name="sqrt-of-sum-of-squares",
     severity=Severity.WARNING,
+    doubted=True,
     confirmed_by=("degenerate", "saturation"),
     precondition=Precondition.ZERO,
 )

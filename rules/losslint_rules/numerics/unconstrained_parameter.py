@@ -58,7 +58,9 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint_rules.numerics.raw_parameters import raw_parameter
 
-RULE = Rule(code="LL227", name="unconstrained-parameter", severity=Severity.WARNING, confirmed_by=("forward",))
+RULE = Rule(
+    code="LL227", name="unconstrained-parameter", severity=Severity.WARNING, doubted=True, confirmed_by=("forward",)
+)
 
 
 @RULE.on_op("log", "log2", "log10", "sqrt", "rsqrt")

@@ -61,6 +61,7 @@ RULE = Rule(
     code="LL201",
     name="unguarded-log",
     severity=Severity.ERROR,
+    doubted=True,
     confirmed_by=("saturation", "degenerate"),
     precondition=Precondition.ZERO,
 )

@@ -56,7 +56,9 @@ from losslint.semantics.stored_attributes import methods_of, stores
 from losslint.semantics.values import Gradient, Site
 from losslint_rules.state.kept_graphs import Kept, kept_graphs
 
-RULE = Rule(code="LL604", name="graph-kept-across-steps", severity=Severity.WARNING, confirmed_by=("second_step",))
+RULE = Rule(
+    code="LL604", name="graph-kept-across-steps", severity=Severity.WARNING, doubted=True, confirmed_by=("second_step",)
+)
 
 _STEP = re.compile(r"\bzero_grad\(|\.step\(|\bstep\(")
 

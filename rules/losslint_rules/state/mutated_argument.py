@@ -47,7 +47,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Kind, Value
 from losslint.semantics.views import shared_parameter
 
-RULE = Rule(code="LL601", name="mutated-argument", severity=Severity.WARNING, confirmed_by=("mutation",))
+RULE = Rule(code="LL601", name="mutated-argument", severity=Severity.WARNING, doubted=True, confirmed_by=("mutation",))
 
 # What is given to be changed: state that the caller keeps, gradients, a total that is added to.
 _TO_BE_CHANGED = frozenset(

@@ -67,7 +67,7 @@ from losslint.semantics.graph import Graph
 from losslint.semantics.syntax_walk import nodes_of_kind
 from losslint_rules.usage.signatures import MadeCall, Slot, made_calls
 
-RULE = Rule(code="LL750", name="misplaced-argument", severity=Severity.WARNING)
+RULE = Rule(code="LL750", name="misplaced-argument", severity=Severity.WARNING, doubted=True)
 
 
 @RULE.on_graph
