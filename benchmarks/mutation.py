@@ -3,8 +3,9 @@
 `python benchmarks/mutation.py` takes fixtures/losses and benchmarks/mutation/sound, plants every hazard of the families in
 benchmarks/mutation at every place that has its pattern, runs original and mutant on the same inputs, and keeps the mutants
 that differ in value or gradient somewhere (a guard that is dropped must cost a finite number or a gradient). Then it prints,
-by family and with a held-out third apart, how many of them `losslint check` reports a warning or error in that it does not
-report in the original; the second figure counts info and preview rules too, the third is the mean over mutators, each
+by family and with a held-out third apart, in how many of them `losslint check` shows something with its witness that it does
+not show in the original: warnings, errors, and what doubted rules would warn of (`--trust ALL`). The second figure counts
+those that fail a run by default alone, the third infos and preview rules too, the last is the mean over mutators, each
 counting once. `--pairs` plants in the mended halves of fixtures/pairs, too. `--mutators` prints every mutator, `--list-missed`
 the missed mutants that may be looked at as diffs, `--held-out` the others as well. Runs are remembered in benchmarks/.mutants.
 """
@@ -101,22 +102,22 @@ def _fate(mutant: Mutant, compared: list[tuple[Measurements, Measurements]]) -> 
     return "same" if quiet else "raises at once"
 
 
-def print_figures(verdicts: list[Verdict], loud: Found, every: Found) -> None:
+def print_figures(verdicts: list[Verdict], loud: Found, failing: Found, every: Found) -> None:
     """Print the recall of each family."""
     for is_held_out in (False, True):
         print("held out" if is_held_out else "open to view")
         chosen = [each for each in verdicts if each.mutant.is_held_out is is_held_out]
         for family in (*FAMILIES, "all"):
             members = [each for each in chosen if family in (each.mutant.mutator.family, "all")]
-            print(f"  {family}: {_row(members, loud, every)}")
+            print(f"  {family}: {_row(members, loud, failing, every)}")
         if "--mutators" in sys.argv and not is_held_out:
             for mutator in MUTATORS:
                 members = [each for each in chosen if each.mutant.mutator is mutator]
                 codes = Counter(code for each in members if each.fate == "kept" for code in _codes(each, loud))
-                print(f"    {mutator.family}.{mutator.name}: {_row(members, loud, every)} {dict(codes)}")
+                print(f"    {mutator.family}.{mutator.name}: {_row(members, loud, failing, every)} {dict(codes)}")
 
 
-def _row(members: list[Verdict], loud: Found, every: Found) -> str:
+def _row(members: list[Verdict], loud: Found, failing: Found, every: Found) -> str:
     fates = Counter(each.fate for each in members)
     kept = [each for each in members if each.fate == "kept"]
     by_mutator: dict[str, list[bool]] = {}
@@ -125,7 +126,8 @@ def _row(members: list[Verdict], loud: Found, every: Found) -> str:
     macro = mean(mean(found) for found in by_mutator.values()) if by_mutator else 0.0
     counts = ", ".join(f"{count} {fate}" for fate, count in sorted(fates.items()))
     return (
-        f"{_share(kept, loud)}, with info and preview {_share(kept, every)}, mean over mutators {macro:.0%} ({counts})"
+        f"{_share(kept, loud)}, failing a run {_share(kept, failing)}, with info and preview {_share(kept, every)}, "
+        f"mean over mutators {macro:.0%} ({counts})"
     )
 
 
@@ -160,13 +162,14 @@ def main() -> int:
         files = originals("--pairs" in sys.argv)
         verdicts = judged(files, folder)
         ran = time.monotonic()
-        loud = findings(folder)
+        loud = findings(folder, ("--trust", "ALL"))
+        failing = findings(folder)
         every = findings(folder, ("--preview",), with_info=True)
         print(f"runs {ran - started:.0f} s, checks {time.monotonic() - ran:.0f} s")
         for original in files:
             for (code, symbol), count in sorted(loud.get(original.name, Counter()).items()):
                 print(f"  not silent {original.file} {symbol} {code} {count}")
-        print_figures(verdicts, loud, every)
+        print_figures(verdicts, loud, failing, every)
         if "--list-missed" in sys.argv:
             print_missed(verdicts, loud, every)
     finally:

@@ -1,8 +1,9 @@
 """How many of the pairs in fixtures/pairs are told apart: the buggy half found, the fixed half silent.
 
-`python benchmarks/pairs.py` prints, by family and with the held-out third apart, in how many pairs `check` (warnings and
-errors; the second figure counts info and preview rules too) reports something in the buggy half that it does not report in
-the fixed one, and every warning or error in a fixed half. `--probe` runs the losses too, so that a bug counts that either
+`python benchmarks/pairs.py` prints, by family and with the held-out third apart, in how many pairs `check` shows something with
+its witness in the buggy half that it does not show in the fixed one: warnings, errors, and what doubted rules would warn of
+(`--trust ALL`). The second figure counts those that fail a run by default alone, the third infos and preview rules too. It
+prints all that is shown so in a fixed half. `--probe` runs the losses too, so that a bug counts that either
 half of losslint finds. Names are printed for the pairs that may be looked at alone; `--held-out` prints the others'.
 """
 
@@ -14,12 +15,13 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 PAIRS = Path(__file__).parent.parent / "fixtures" / "pairs"
-Findings = dict[str, Counter[str]]
+Halves = dict[tuple[str, str], Counter[str]]
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,9 @@ def findings(flags: list[str]) -> list[dict[str, Any]]:
     return result
 
 
-def by_half(found: list[dict[str, Any]], with_info: bool) -> dict[tuple[str, str], Counter[str]]:
+def by_half(found: list[dict[str, Any]], with_info: bool) -> Halves:
     """How often each code is reported, by pair and half."""
-    counts: dict[tuple[str, str], Counter[str]] = {}
+    counts: Halves = {}
     for each in found:
         path = Path(each["filename"])
         if with_info or each["severity"] != "info":
@@ -74,7 +76,7 @@ def by_half(found: list[dict[str, Any]], with_info: bool) -> dict[tuple[str, str
     return counts
 
 
-def told_apart(counts: dict[tuple[str, str], Counter[str]], slug: str) -> bool:
+def told_apart(counts: Halves, slug: str) -> bool:
     """Whether something is reported in the buggy half that is not in the fixed one."""
     buggy, fixed = (counts.get((slug, half), Counter()) for half in ("buggy", "fixed"))
     return bool(buggy - fixed)
@@ -83,17 +85,19 @@ def told_apart(counts: dict[tuple[str, str], Counter[str]], slug: str) -> bool:
 def main() -> int:
     """Print the figures."""
     runs = ["--probe", "--python", sys.executable] if "--probe" in sys.argv else []
-    default = findings(runs)
+    default = findings([*runs, "--trust", "ALL"])
+    failing = by_half(findings(runs), with_info=False)
     loud = by_half(default, with_info=False)
     every = by_half(findings([*runs, "--preview"]), with_info=True)
+    levels = ((loud, ""), (failing, "failing a run "), (every, "with info and preview "))
     for is_held_out in (False, True):
         chosen = [each for each in pairs() if each.is_held_out is is_held_out]
         print("held out" if is_held_out else "open to view")
         for family in sorted({each.family for each in chosen}):
             members = [each.slug for each in chosen if each.family == family]
-            print(f"  {family}: {_share(loud, members)}, with info and preview {_share(every, members)}")
+            print(f"  {family}: {_figures(levels, members)}")
         slugs = [each.slug for each in chosen]
-        print(f"  all: {_share(loud, slugs)}, with info and preview {_share(every, slugs)}")
+        print(f"  all: {_figures(levels, slugs)}")
         noisy = [slug for slug in slugs if (slug, "fixed") in loud]
         print(f"  fixed halves that are silent: {len(slugs) - len(noisy)} of {len(slugs)}")
         if not is_held_out or "--held-out" in sys.argv:
@@ -107,7 +111,11 @@ def main() -> int:
     return 0
 
 
-def _share(counts: dict[tuple[str, str], Counter[str]], slugs: list[str]) -> str:
+def _figures(levels: Iterable[tuple[Halves, str]], slugs: list[str]) -> str:
+    return ", ".join(f"{name}{_share(counts, slugs)}" for counts, name in levels)
+
+
+def _share(counts: Halves, slugs: list[str]) -> str:
     found = sum(told_apart(counts, slug) for slug in slugs)
     return f"{found} of {len(slugs)} ({found / max(1, len(slugs)):.0%})"
 

@@ -1,7 +1,8 @@
 """Precision on published packages: every warning and error against its reviewed verdict.
 
 `python benchmarks/precision.py` checks the pinned packages, two at a time, and prints what share of the findings was judged
-true, by rule and over all, and what is new or gone against benchmarks/precision/verdicts.toml, which is keyed by fingerprint.
+true, by rule, over all, and over those that fail a run by default (what doubted rules say counts in the first only, as with
+`--trust ALL`), and what is new or gone against benchmarks/precision/verdicts.toml, which is keyed by fingerprint.
 A fifth of the findings is judged a second time by somebody who did not write the rule and does not see the first verdict:
 `--blind-sample` prints that fifth as stubs for benchmarks/precision/second_verdicts.toml. `--unjudged` prints stubs for what
 has no verdict yet. Exits 1 if a finding is unjudged, a check crashed, or one of the bars below is missed.
@@ -20,6 +21,7 @@ from typing import Any
 
 import tomllib
 
+from losslint import registry
 from packages import HERE, pinned
 
 VERDICTS = HERE / "precision" / "verdicts.toml"
@@ -68,7 +70,7 @@ def place(location: dict[str, Any] | None) -> str:
 def check(folder: Path) -> list[dict[str, Any]] | str:
     """What `losslint check .` says of a package, run inside it, or why it said nothing."""
     command = [sys.executable, "-m", "losslint", "check", ".", "--isolated", "--exit-zero", "--output-format", "json"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run([*command, "--trust", "ALL"], cwd=folder, capture_output=True, text=True)
     if done.returncode != 0:
         return done.stderr
     result: list[dict[str, Any]] = json.loads(done.stdout)
@@ -127,13 +129,21 @@ def print_precision(judged: list[Finding], verdicts: dict[str, dict[str, str]], 
     counts = Counter((str(each.raw["code"]), verdicts[each.key]["verdict"]) for each in judged)
     for code in sorted({code for code, _ in counts}):
         print(f"{code}: {counts[code, 'true']} true, {counts[code, 'false']} false")
-    true = sum(count for (_, verdict), count in counts.items() if verdict == "true")
-    share = true / len(judged) if judged else 0.0
-    rules = {code for code, verdict in counts if verdict == "true"}
-    causes = {verdicts[each.key]["cause"] for each in judged if verdicts[each.key]["verdict"] == "true"}
+    failing = [each for each in judged if not registry.index()[str(each.raw["code"])].doubted]
+    met = [print_share(name, part, verdicts) for name, part in (("all", judged), ("failing a run by default", failing))]
+    print(f"{infos} infos beside them")
+    return all(met)
+
+
+def print_share(name: str, judged: list[Finding], verdicts: dict[str, dict[str, str]]) -> bool:
+    """Print how many are true, from how many rules and causes; whether the bars are met."""
+    true = [each for each in judged if verdicts[each.key]["verdict"] == "true"]
+    share = len(true) / len(judged) if judged else 0.0
+    rules = {str(each.raw["code"]) for each in true}
+    causes = {verdicts[each.key]["cause"] for each in true}
     print(
-        f"all: {true} of {len(judged)} warnings and errors true ({share:.1%}), from {len(rules)} rules "
-        f"and {len(causes)} root causes; {infos} infos beside them"
+        f"{name}: {len(true)} of {len(judged)} warnings and errors true ({share:.1%}), from {len(rules)} rules "
+        f"and {len(causes)} root causes"
     )
     return share >= SHARE and len(judged) >= FINDINGS and len(rules) >= RULES and len(causes) >= CAUSES
 

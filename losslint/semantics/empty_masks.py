@@ -22,7 +22,6 @@ def comparison_witness(name: str, operands: list[Value], made: Value) -> ZeroWit
     is_rare = (
         holds_in_each_row(made)
         or is_not_padding(name, operands)
-        or _is_not_ignored(name, operands)
         or any(_is_drawn(each) for each in operands)
     )
     certainty = Certainty.POSSIBLE if is_rare else Certainty.PROVEN
@@ -45,17 +44,6 @@ def _certainty(name: str, operands: list[Value]) -> Certainty:
         return Certainty.PROVEN
     counted = operands[0]
     return counted.zero.certainty if counted.zero is not None and counted.interval.low >= 0 else Certainty.PROVEN
-
-
-def _is_not_ignored(name: str, operands: list[Value]) -> bool:
-    """Whether a mask holds what is not the label to ignore that somebody may set: `target != self.ignore_index`.
-
-    A label that is written out, `labels != -100`, is one that is in use.
-    """
-    if name != "ne" or len(operands) != 2:
-        return False
-    ignored = operands[1]
-    return ignored.role is Role.CONFIG and (not ignored.has_constant or ignored.is_default)
 
 
 def _is_drawn(value: Value) -> bool:
