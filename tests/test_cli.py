@@ -28,6 +28,26 @@ class ALoss(nn.Module):
         return (pred - target) ** 2
 """
 
+FALLS_THROUGH = """\
+import torch.nn as nn
+
+
+class CentreLoss(nn.Module):
+    def __init__(self, reduction="mean"):
+        super().__init__()
+        self.reduction = reduction
+
+    def forward(self, pred, target):
+        loss = (pred - target) ** 2
+        if self.reduction == "mean":
+            return loss.mean()
+        elif self.reduction == "none":
+            return loss
+
+
+CRITERION = CentreLoss()
+"""
+
 
 def imported(folder: Path, *arguments: str) -> set[str]:
     """The modules a run of the command line imports."""
@@ -165,6 +185,16 @@ def test_a_doubted_rule_warns_where_it_is_trusted(tmp_path: Path) -> None:
     done = run("check", ".", cwd=tmp_path)
     assert done.returncode == 2
     assert "LL2000" in done.stderr
+
+
+@pytest.mark.parametrize(("elsewhere", "severity"), [("", "info"), ("from losses import CentreLoss\n", "warning")])
+def test_a_word_that_no_branch_knows_matters_where_others_choose_it(
+    elsewhere: str, severity: str, tmp_path: Path
+) -> None:
+    (tmp_path / "losses.py").write_text(FALLS_THROUGH)
+    (tmp_path / "train.py").write_text(elsewhere)
+    shown = run("check", ".", "--select", "LL721", "--output-format", "concise", cwd=tmp_path).stdout
+    assert f"LL721 {severity}" in shown
 
 
 def test_extra_loss_names(tmp_path: Path) -> None:

@@ -19,11 +19,7 @@ def comparison_witness(name: str, operands: list[Value], made: Value) -> ZeroWit
         return None  # x == x.max() and x - x.min() == 0 always hold somewhere
     if not any(depends_on_input(value) for value in operands):
         return None  # a fixed pattern, `~torch.eye(n)`, is what its author saw
-    is_rare = (
-        holds_in_each_row(made)
-        or is_not_padding(name, operands)
-        or any(_is_drawn(each) for each in operands)
-    )
+    is_rare = holds_in_each_row(made) or is_not_padding(name, operands) or any(_is_drawn(each) for each in operands)
     certainty = Certainty.POSSIBLE if is_rare else Certainty.PROVEN
     return ZeroWitness(
         made, "the mask selects nothing when no element passes the test", min(certainty, _certainty(name, operands))

@@ -44,7 +44,7 @@ from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import DeadTerm, becomes_number, dead_terms, inputs, returned_values, terms
-from losslint.semantics.values import Gradient, Value
+from losslint.semantics.values import Gradient, Role, Value
 
 RULE = Rule(code="LL103", name="rewrapped-tensor", severity=Severity.ERROR, confirmed_by=("dead_gradient",))
 
@@ -114,6 +114,8 @@ def _may_be_a_number(value: Value) -> bool:
     """Whether a value comes from a call that nothing is known of: `svi.step(batch)` gives a float, `x.astype(...)` an array."""
     if any(each.origin.name == "method" and each.origin.label == "astype" for each in ancestors([value])):
         return True
+    if value.origin.name == "parameter" and value.role is not Role.PREDICTION:
+        return not value.is_tensor
     return value.origin.name in ("unknown", "method") and not value.is_tensor
 
 

@@ -62,12 +62,18 @@ def bound_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report a bound of `1 - eps` or `1 + eps` that is 1, and one of eps that is 0 in float16."""
     bounded = op.operands[0]
     for value in op.operands[:0:-1]:
-        if vanished(value, half_of(bounded, graph) is not None) is not None:
+        if vanished(value, half_of(bounded, graph) is not None) is not None and not _only_logged(op, graph):
             yield from _findings(op, graph, bounded, value, "this bound bounds nothing")
             return
     for value in op.operands[1:]:
         if _is_zero_in_half(bounded, value, graph) and is_guard(op, graph):
             yield _finding_in_half(op, value)
+
+
+def _only_logged(op: Op, graph: Graph) -> bool:
+    """Whether the log is all that is taken of what is bounded: at 1 it is 0, and needs no bound there."""
+    uses = graph.uses(op.value)
+    return bool(uses) and all(use.name in ("log", "log2", "log10") for use in uses)
 
 
 @RULE.on_op("sub", "rsub")

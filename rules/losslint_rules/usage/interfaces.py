@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import libcst as cst
@@ -33,6 +34,33 @@ def is_handed_on(graph: Graph, name: str) -> bool:
     """Whether a function is kept in a table or given to somebody who calls it: `LOSSES = {"dice": dice_loss}`."""
     value = re.compile(rf"(?<![\w.\"'])(?:\w+\.)*{re.escape(name)}\b(?!\s*[\(\"'.])")
     return any(value.search(without_imports(text)) for text in _texts(graph) if name in text)
+
+
+def is_kept_under_another_name(graph: Graph, method: str) -> bool:
+    """Whether a method is one of several that are called by one name: `self.residual_loss = self._adaptive_loss`."""
+    kept = re.compile(rf"\bself\.\w+\s*=[^=\n]*\bself\.{re.escape(method)}\b(?!\s*\()")
+    return any(kept.search(text) for text in _texts(graph) if method in text)
+
+
+def is_left_alone(graph: Graph, owner: str, option: str) -> bool:
+    """Whether a class is made in its own file alone, and never with the option: no other file of the project speaks of it, but
+    one that has its own."""
+    texts = texts_elsewhere(graph)
+    made = _calls(graph.unit.text, owner) if f"{owner}(" in graph.unit.text else []
+    if texts is None or not made or any(_may_pass(call, option) for call in made):
+        return False
+    own = re.compile(rf"^class {re.escape(owner)}\b", re.MULTILINE)
+    word = re.compile(rf"\b{re.escape(owner)}\b")
+    return not any(word.search(text) for text in texts if owner in text and not own.search(text))
+
+
+def _calls(text: str, name: str) -> list[ast.Call]:
+    every = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call))
+    return [each for each in every if isinstance(each.func, ast.Name) and each.func.id == name]
+
+
+def _may_pass(call: ast.Call, option: str) -> bool:
+    return bool(call.args) or any(each.arg in (None, option) for each in call.keywords)
 
 
 def others_that_take(graph: Graph, name: str, parameter: str) -> int:

@@ -73,7 +73,9 @@ def _is_lost(fate: Fate) -> bool:
 
 
 def _replaces(binding: Binding) -> bool:
-    return binding.how == "assign" and binding.value is not None
+    """Whether other numbers take the place; None takes them away, as is meant."""
+    taken_away = isinstance(binding.value, cst.Name) and binding.value.value == "None"
+    return binding.how == "assign" and binding.value is not None and not taken_away
 
 
 def _is_computed(binding: Binding, graph: Graph) -> bool:

@@ -15,14 +15,15 @@ _TOTALS = frozenset({"sum", "mean", "amax", "amin", "max", "min"})
 
 
 def is_similarity(value: Value) -> bool:
-    """A cosine, an inner product, or a sum of products of two different tensors."""
+    """A cosine, an inner product, or a sum of products of two different tensors, of which none holds weights."""
     current = _measured(value)
     if current.origin.name in _SIMILARITIES:
         return True
     if current.origin.name in _SUMS and current.origin.operands:
         product = current.origin.operands[0]
         factors = [each for each in product.origin.operands if each.kind is not Kind.NUMBER]
-        return product.origin.name == "mul" and len(factors) == 2 and factors[0].key != factors[1].key
+        is_product = product.origin.name == "mul" and len(factors) == 2 and factors[0].key != factors[1].key
+        return is_product and not any(each.beneath(_VIEWS).origin.name == "softmax" for each in factors)
     return False
 
 

@@ -60,6 +60,7 @@ from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Condition, Falling, Graph, Op
 from losslint.semantics.syntax_walk import nodes_of_kind
 from losslint.semantics.values import Reduced, Value
+from losslint_rules.usage.interfaces import is_left_alone
 
 RULE = Rule(code="LL721", name="reduction-falls-through", severity=Severity.WARNING)
 
@@ -88,7 +89,8 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         if option is None or not _is_offered(option) or not _returns_values(path) or _is_checked(graph, option.name):
             continue
         reported.add(option.value.key)
-        yield _falls(option)
+        own = bool(graph.owner) and is_left_alone(graph, graph.owner, option.name)
+        yield _falls(option, Severity.INFO if own else RULE.severity)
     for option in _options(dict.fromkeys(condition for op in graph.ops for condition in op.conditions)):
         if option.value.key not in reported and _misses_default(graph, option):
             yield _unmatched(option)
@@ -202,7 +204,7 @@ def _answers_no(op: Op, option: Option) -> bool:
     return asked == set(option.words)
 
 
-def _falls(option: Option) -> Finding:
+def _falls(option: Option, severity: Severity) -> Finding:
     known = _listed(option)
     default = option.value.constant
     lost = f", its default {default!r} included" if isinstance(default, str) and default not in option.words else ""
@@ -211,6 +213,7 @@ def _falls(option: Option) -> Finding:
     return RULE.finding(
         first.test.origin.site,
         f"where `{option.name}` is none of {known}{lost}, None is returned without a word; raise ValueError at the end",
+        severity=severity,
         evidence=_steps(option),
     )
 

@@ -73,6 +73,7 @@ from losslint_rules.usage.definitions import (
 from losslint_rules.usage.interfaces import (
     MANY,
     is_handed_on,
+    is_kept_under_another_name,
     is_left_unread_beside,
     others_that_take,
     overrides,
@@ -122,6 +123,8 @@ def _unread(graph: Graph, name: str, function: Function, parameter: cst.Param) -
         return
     if owner and is_left_unread_beside(graph, name, label):
         return
+    if fate.rebound and is_kept_under_another_name(graph, function.name.value):
+        return  # one of several that take the same, and makes its own of it
     steps = [Step(Site(graph.unit, each.node), "replaced here before anything reads it") for each in fate.rebound]
     what = "replaces it before it reads it" if steps and not fate.leaves else "never reads it"
     yield RULE.finding(
