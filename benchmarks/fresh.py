@@ -49,7 +49,7 @@ def draw(round_name: str, packages: list[str], count: int) -> None:
 def series() -> None:
     """Print the rounds and the rules."""
     rules: dict[str, Counter[str]] = {}
-    for path in sorted(ROUNDS.glob("*.toml")):
+    for path in sorted(ROUNDS.glob("*.toml"), key=lambda each: int(each.stem.rpartition("-")[2])):
         verdicts: Counter[str] = Counter()
         for each in tomllib.loads(path.read_text())["finding"]:
             verdicts[each["verdict"]] += 1
