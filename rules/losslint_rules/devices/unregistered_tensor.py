@@ -79,8 +79,8 @@ def in_source(graph: Graph) -> Iterator[Finding]:
 def _attribute_with(instance: Instance, mixture: Mixture) -> str | None:
     """The attribute that the constructor gave the tensor."""
     for name, value in instance.attributes.items():
-        if value.kind is Kind.MODULE:
-            continue  # nn.NLLLoss(weight) keeps its weight as a buffer of its own
+        if value.kind is Kind.MODULE or any(each.origin.name == "parameter_tensor" for each in ancestors([value])):
+            continue  # nn.NLLLoss(weight) keeps its weight as a buffer of its own, and a parameter moves with the module
         if name not in instance.buffers and any(
             each.origin is mixture.source.origin for each in ancestors([value]) if each.is_tensor
         ):

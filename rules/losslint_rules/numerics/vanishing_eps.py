@@ -71,9 +71,17 @@ def bound_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 
 def _only_logged(op: Op, graph: Graph) -> bool:
-    """Whether the log is all that is taken of what is bounded: at 1 it is 0, and needs no bound there."""
+    """Whether only logs are taken of what is bounded, which are 0 at 1 and need no bound there, and of its complement only
+    behind a bound of its own."""
     uses = graph.uses(op.value)
-    return bool(uses) and all(use.name in ("log", "log2", "log10") for use in uses)
+    return bool(uses) and all(use.name in _LOGS or _is_bounded_again(use, graph) for use in uses)
+
+
+def _is_bounded_again(use: Op, graph: Graph) -> bool:
+    return use.name in ("sub", "rsub") and all(each.name in ("clamp", "clamp_min") for each in graph.uses(use.value))
+
+
+_LOGS = frozenset({"log", "log2", "log10"})
 
 
 @RULE.on_op("sub", "rsub")

@@ -41,7 +41,7 @@ import libcst as cst
 
 from losslint.diagnostic import Applicability, Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, with_calls
-from losslint.semantics.graph import Graph, Op
+from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.names import dotted
 from losslint.semantics.operators import Shape, operators
@@ -101,7 +101,7 @@ def _finding(op: Op, graph: Graph) -> Iterator[Finding]:
     assert isinstance(call, cst.Call)
     if row is None or row.random or row.shape is Shape.FACTORY or op.name in _SYNCHRONISES:
         return
-    if not is_pure(call) or not op.operands:
+    if not is_pure(call) or not op.operands or _is_there_already(op):
         return
     is_function = (graph.unit.qualified(call.func) or "").startswith("torch.")
     if not is_function and not is_tensor_for_certain(op.operands[0], op, graph):
@@ -118,6 +118,13 @@ def _finding(op: Op, graph: Graph) -> Iterator[Finding]:
         evidence=with_calls(op, ()),
         rewrite=rewrite if name else None,
     )
+
+
+def _is_there_already(op: Op) -> bool:
+    """Whether a tensor is sent to the device of what it is computed from: `weight = 1 - p; weight.to(p.device)`."""
+    sources = {each.key for each in ancestors(op.operands[:1])}
+    places = [each for each in op.operands[1:] if each.origin.name == "device"]
+    return op.name == "to" and any(place.origin.operands[0].key in sources for place in places if place.origin.operands)
 
 
 def _receiver(call: cst.Call, graph: Graph) -> str:
