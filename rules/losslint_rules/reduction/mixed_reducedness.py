@@ -6,6 +6,8 @@ to other terms broadcasts on one of them.
 Reported where both are proven and no option of the loss (`reduction`, a flag such as `mean=False`) decides
 between them.
 
+Where a setting decides for a mean over some of the dimensions, somebody has chosen: that is an info.
+
 ## Bad
 
 ```python
@@ -38,9 +40,19 @@ from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
 from losslint.semantics.graph import Graph
 from losslint.semantics.spelling import excerpt
+from losslint.semantics.values import Reduced
 from losslint_rules.reduction.returns import has_elements, is_scalar, leaves_reduction_open
 
-RULE = Rule(code="LL302", name="mixed-reducedness", severity=Severity.WARNING, confirmed_by=("forward", "degenerate"))
+RULE = Rule(
+    code="LL302",
+    name="mixed-reducedness",
+    severity=Severity.WARNING,
+    doubted=True,
+    confirmed_by=("forward", "degenerate"),
+)
+
+
+_SETTINGS = frozenset({"attribute", "setting"})
 
 
 @RULE.on_graph
@@ -51,8 +63,11 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     if not scalars or not unreduced or leaves_reduction_open(graph):
         return
     for op in unreduced:
+        partly = op.operands[0].reduction.kind is Reduced.PARTIAL
+        chosen = partly and any(condition.test.origin.name in _SETTINGS for condition in op.conditions)
         yield RULE.finding(
             op.site,
             f"`{excerpt(op.operands[0])}` is returned with one number an element, while another path returns a scalar",
+            severity=Severity.INFO if chosen else RULE.severity,
             evidence=[Step(scalars[0].site, f"here a scalar is returned: `{excerpt(scalars[0].operands[0])}`")],
         )

@@ -55,7 +55,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     for result in results:
         if not result.gradient_matters:
             continue
-        for value in (result.operands[0],) if result.name == BACKWARD else returned_values(result):
+        for value in (result.operands[0],) if result.name == BACKWARD else _losses(result):
             found_terms = list(terms(value))
             alone = all(term.gradient is not Gradient.CARRIES for term in found_terms)
             for term in found_terms:
@@ -64,6 +64,12 @@ def in_source(graph: Graph) -> Iterator[Finding]:
                 found = nearest_culprits(term)
                 if found and all(each.origin.name == "autograd_grad" for each in found):
                     yield from _finding(graph, term, found[0])
+
+
+def _losses(result: Op) -> tuple[Value, ...]:
+    """Of several values that are returned those with a gradient: what is returned beside them is no loss."""
+    every = returned_values(result)
+    return tuple(each for each in every if each.gradient is Gradient.CARRIES) or every
 
 
 def _is_reduced(value: Value) -> bool:
