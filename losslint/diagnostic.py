@@ -10,9 +10,6 @@ import enum
 import hashlib
 from dataclasses import dataclass
 
-IN_CALLEE = "in what is called here: "
-"""What the message of a finding begins with whose fault lies in another file."""
-
 
 class Severity(enum.Enum):
     """How bad a finding is; INFO is shown and never fails a run unless asked to."""
@@ -113,7 +110,8 @@ class Diagnostic:
 
     `symbol` is `Class.method` or the function's name, `cell` the 1-based notebook cell, `confidence` a number in
     [0, 1] when a run gave one, `reproducer` a script that shows the hazard alone, `url` the page of the rule.
-    `doubted`, no part of the contract, says that the severity is an info because of the rule, whatever was proven here.
+    No part of the contract: `doubted`, the severity beneath the info that a doubted rule's finding is shown as, and `cause`, the
+    place of the fault where it lies in another file, which a call at `place` leads to.
     """
 
     code: str
@@ -131,7 +129,8 @@ class Diagnostic:
     reproducer: str | None = None
     url: str | None = None
     fingerprint: str = ""
-    doubted: bool = False
+    doubted: Severity | None = None
+    cause: Place | None = None
 
     @property
     def filename(self) -> str:

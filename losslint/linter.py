@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain, takewhile
 from pathlib import Path
 
-from losslint.diagnostic import IN_CALLEE, Diagnostic, Edit, Evidence, Fix, Place, fingerprint
+from losslint.diagnostic import Diagnostic, Edit, Evidence, Fix, Place, fingerprint
 from losslint.fixes import demote_commented
 from losslint.garbage import collection_paused
 from losslint.judged_by_callers import JudgedByCallers
@@ -148,6 +148,7 @@ class _Report:
             fingerprint=fingerprint(
                 finding.rule.code, Path(self._source.filename).as_posix(), symbol, excerpt, occurrence
             ),
+            cause=None if finding.site.unit is self._unit else self._place(finding.site),
         )
         return demote_commented(self._source, diagnostic)
 
@@ -159,7 +160,7 @@ class _Report:
         if not local:
             return None, (), ""
         there = Step(finding.site, finding.message)
-        return local[-1].site, (*finding.evidence, there), f"{IN_CALLEE}{finding.message}"
+        return local[-1].site, (*finding.evidence, there), f"in what is called here: {finding.message}"
 
     def _fix(self, finding: Finding) -> Fix | None:
         rewrite = finding.rewrite

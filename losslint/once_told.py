@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from losslint.diagnostic import IN_CALLEE, Diagnostic, Place, Severity
+from losslint.diagnostic import Diagnostic, Place, Severity
 
 Cause = tuple[str, Place]
 
 
 def cause(diagnostic: Diagnostic) -> Cause:
     """The rule and the place where the fault lies: its own, or the one in another file that a call leads to."""
-    leads_away = diagnostic.message.startswith(IN_CALLEE) and bool(diagnostic.evidence)
-    return diagnostic.code, diagnostic.evidence[-1].place if leads_away else diagnostic.place
+    return diagnostic.code, diagnostic.cause or diagnostic.place
 
 
 def once_told(diagnostics: Iterable[Diagnostic], silenced: Iterable[Cause] = ()) -> tuple[Diagnostic, ...]:
@@ -22,17 +21,16 @@ def once_told(diagnostics: Iterable[Diagnostic], silenced: Iterable[Cause] = ())
     silences where they lie.
     """
     every = tuple(diagnostics)
-    told: dict[Cause, Severity] = {}
+    told: dict[Cause, int] = {}
     for each in every:
-        if not each.message.startswith(IN_CALLEE):
-            told[cause(each)] = max(each.severity, told.get(cause(each), each.severity), key=lambda one: one.rank)
-    told |= dict.fromkeys(silenced, Severity.ERROR)
+        if each.cause is None:
+            told[cause(each)] = max(each.severity.rank, told.get(cause(each), 0))
+    told |= dict.fromkeys(silenced, Severity.ERROR.rank)
     kept = []
     for each in every:
-        if each.message.startswith(IN_CALLEE):
-            known = told.get(cause(each))
-            if known is not None and known.rank >= each.severity.rank:
+        if each.cause is not None:
+            if told.get(cause(each), -1) >= each.severity.rank:
                 continue
-            told[cause(each)] = each.severity
+            told[cause(each)] = each.severity.rank
         kept.append(each)
     return tuple(kept)

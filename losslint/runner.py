@@ -174,7 +174,7 @@ def _lint(source: Source, losses: tuple[Loss, ...], request: Request, workspace:
     looked_for = tuple(code for code in selected if registry.index()[code].in_source)
     kept = suppress(source, linted.diagnostics, looked_for, registry.index())
     kept = tuple(each for each in kept if each.code in selected)
-    silenced = tuple(cause(each) for each in linted.diagnostics if each not in kept)
+    silenced = tuple(cause(each) for each in linted.diagnostics if each.cause is None and each not in kept)
     kept = tuple(_as_earned(each, request.trusted) for each in kept)
     return Checked(kept, linted.sources if kept else {}, len(losses), silenced)
 
@@ -184,7 +184,7 @@ def _as_earned(diagnostic: Diagnostic, trusted: frozenset[str]) -> Diagnostic:
     info = registry.index()[diagnostic.code]
     if not info.doubted or diagnostic.code in trusted or diagnostic.severity is Severity.INFO:
         return diagnostic
-    return replace(diagnostic, severity=Severity.INFO, doubted=True)
+    return replace(diagnostic, severity=Severity.INFO, doubted=diagnostic.severity)
 
 
 def _own(diagnostic: Diagnostic, source: Source, request: Request) -> Checked:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 from click.testing import CliRunner
@@ -28,10 +27,12 @@ def second_loss(x, y):
 """
 
 
-def told(folder: Path, monkeypatch: pytest.MonkeyPatch, *paths: str, comment: str = "") -> list[tuple[str, int]]:
+def told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *paths: str, comment: str = "", caller: str = CALLER
+) -> list[tuple[str, int]]:
     """Files and rows of the LL201 findings."""
     (folder / "terms.py").write_text(HELPER.format(comment=comment))
-    (folder / "losses.py").write_text(dedent(CALLER))
+    (folder / "losses.py").write_text(caller)
     monkeypatch.chdir(folder)
     arguments = ["check", *paths, "--isolated", "--exit-zero", "--select", "LL201", "--output-format", "json"]
     found = json.loads(CliRunner().invoke(cli, arguments).stdout)
@@ -54,6 +55,12 @@ def test_what_a_comment_silences_in_the_helper_is_silent_in_its_callers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert told(tmp_path, monkeypatch, ".", comment="  # losslint: ignore[LL201]") == []
+
+
+def test_a_comment_at_one_caller_silences_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = CALLER.replace("2 * normal_loss(x, y)", "2 * normal_loss(x, y)  # losslint: ignore[LL201]")
+    (tmp_path / "others.py").write_text(CALLER)
+    assert told(tmp_path, monkeypatch, "losses.py", "others.py", caller=silent) == [("others.py", 4)]
 
 
 def test_order_of_the_files_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

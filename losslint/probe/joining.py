@@ -87,6 +87,8 @@ def _confirmed_by(diagnostic: Diagnostic, twin: Judged) -> Diagnostic:
 def _confirmed(diagnostic: Diagnostic, message: str, confidence: float | None, reproducer: str | None) -> Diagnostic:
     return replace(
         diagnostic,
+        severity=diagnostic.doubted or diagnostic.severity,
+        doubted=None,
         origin=Origin.BOTH,
         verdict=Verdict.CONFIRMED,
         confidence=confidence,

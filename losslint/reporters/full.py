@@ -57,13 +57,15 @@ class _Page:
         for diagnostic in found:
             if diagnostic.severity is not Severity.INFO:
                 yield from self._story(diagnostic)
-        doubted = [diagnostic for diagnostic in found if diagnostic.doubted]
+        doubted = [diagnostic for diagnostic in found if diagnostic.doubted is not None]
         if doubted:
             yield Text("Worth a look (info: rules that are right too seldom to fail a run; `trust` lets them)", "dim")
             yield Text()
         for diagnostic in doubted:
             yield from self._story(diagnostic)
-        infos = [diagnostic for diagnostic in found if diagnostic.severity is Severity.INFO and not diagnostic.doubted]
+        infos = [
+            diagnostic for diagnostic in found if diagnostic.severity is Severity.INFO and diagnostic.doubted is None
+        ]
         if infos and len(infos) < len(found):
             yield Text("Also seen (info: nothing proven, does not fail the run)", "dim")
             yield Text()
