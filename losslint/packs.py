@@ -43,6 +43,12 @@ class RuleInfo:
         return Severity.INFO if self.doubted else self.severity
 
     @property
+    def severities(self) -> tuple[str, ...]:
+        """Its severity in words, and when it has another one."""
+        shown = self.shown_severity.value
+        return (shown, f"{self.severity.value} if trusted or seen in a run") if self.doubted else (shown,)
+
+    @property
     def url(self) -> str:
         """The rule's page, relative to the repository: the documentation has no public host."""
         return f"docs/rules/{self.name}.md"

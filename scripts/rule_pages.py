@@ -16,14 +16,7 @@ def pages() -> dict[str, str]:
     rows = []
     for info in registry.index().values():
         seen = "" if not info.in_run else "found in runs too" if info.in_source else "found in runs only"
-        trust = f"{info.severity.value} if trusted or seen in a run" if info.doubted else ""
-        traits = [
-            info.shown_severity.value,
-            trust,
-            "preview" if info.preview else "",
-            "has a fix" if info.fixable else "",
-            seen,
-        ]
+        traits = [*info.severities, "preview" if info.preview else "", "has a fix" if info.fixable else "", seen]
         line = ", ".join(trait for trait in traits if trait)
         found[f"{info.name}.md"] = f"# {info.code} {info.name}\n\n**{info.title}** ({line})\n\n{info.page.strip()}\n"
         rows.append(f"| {info.code} | [{info.name}]({info.name}.md) | {info.shown_severity.value} | {info.title} |")

@@ -35,9 +35,7 @@ def _line(info: RuleInfo, width: int) -> str:
 
 
 def _about(info: RuleInfo) -> list[str]:
-    about = [info.shown_severity.value]
-    if info.doubted:
-        about.append(f"{info.severity.value} if trusted or seen in a run")
+    about = [*info.severities]
     if info.preview:
         about.append("preview")
     if info.fixable:

@@ -41,7 +41,7 @@ def kept_with_graph(function: Callable[Concatenate[Graph, P], R]) -> Callable[Co
 
     @wraps(function)
     def looked_up(graph: Graph, *arguments: P.args, **named: P.kwargs) -> R:
-        key = (function, *arguments)
+        key = (function, arguments, *named.items())
         known = graph.facts.get(key, graph)
         if known is graph:
             known = graph.facts[key] = function(graph, *arguments, **named)
