@@ -280,6 +280,33 @@ def test_rows_agree_with_torchs_metadata(row: Operator) -> None:
         assert row.shape in (Shape.REDUCTION, Shape.PREDICATE, Shape.SELECT, Shape.META, Shape.OTHER)
 
 
+# Tensors that torch reads as numbers (`masked_fill(mask, value)` takes none with a dimension), or brings along itself.
+READ_AS_NUMBERS = {
+    ("masked_fill", "value"),
+    ("index_fill", "value"),
+    ("narrow", "start"),
+    ("repeat_interleave", "repeats"),
+    ("ctc_loss", "input_lengths"),
+    ("ctc_loss", "target_lengths"),
+}
+
+
+COMPUTING = [row for row in ROWS if row.shape is not Shape.FACTORY and row.name not in ("view_as", "expand_as")]
+
+
+@pytest.mark.parametrize("row", COMPUTING, ids=lambda row: row.name)
+def test_operands_are_what_torch_takes_as_tensors(row: Operator) -> None:
+    packet = getattr(torch.ops.aten, row.name, None)
+    types: dict[str, str] = {}
+    for overload in packet.overloads() if packet is not None else ():
+        for argument in getattr(packet, overload)._schema.arguments:
+            name = "input" if argument.name == "self" else argument.name
+            types[name] = f"{types.get(name, '')} {argument.type}"
+    for parameter in row.parameters:
+        if parameter.name in types and (row.name, parameter.name) not in READ_AS_NUMBERS:
+            assert row.is_operand(parameter.name) is ("Tensor" in types[parameter.name]), parameter.name
+
+
 def test_facts_are_what_the_script_writes() -> None:
     script = ROOT / "scripts" / "generate_operator_facts.py"
     done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True)

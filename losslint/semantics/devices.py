@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from losslint.semantics.dimensions import has_dimensions
-from losslint.semantics.operators import Operator, Shape
+from losslint.semantics.operators import Operator, Shape, operators
 from losslint.semantics.values import Device, Kind, Role, Value
 
 _PLACELESS = frozenset({Kind.NUMBER, Kind.BOOL, Kind.STR, Kind.NONE, Kind.SHAPE, Kind.OBJECT})
@@ -64,7 +64,19 @@ def device_of(
         if operator.name == "normal" and any(value.kind not in _PLACELESS for value in arguments.values()):
             return joint(arguments.values())  # torch.normal(mean, std)
         return first.device if takes and first is not None else default
-    return joint(arguments.values())
+    return joint(value for name, value in arguments.items() if operator.is_operand(name))
+
+
+def placing(value: Value) -> tuple[Value, ...]:
+    """The operands that have to be where the result is, members of lists singly: no indices, no settings."""
+    origin = value.origin
+    if origin.name in ("getitem", "index_put"):
+        return origin.operands[:1]
+    row = operators().get(origin.name)
+    given: Iterable[Value] = origin.operands
+    if row is not None and origin.keywords:
+        given = (each for name, each in origin.keywords.items() if row.is_operand(name))
+    return tuple(_members(given))
 
 
 def of_member(container: Value) -> Device:
@@ -123,6 +135,14 @@ def joint(values: Iterable[Value]) -> Device:
     if made and all(value.device is Device.DEFAULT for value in made):
         return Device.DEFAULT  # a setting of unknown kind is a number: `torch.tensor(anchors) / stride`
     return Device.UNKNOWN
+
+
+def _members(values: Iterable[Value]) -> Iterator[Value]:
+    for value in values:
+        if value.kind is Kind.SEQUENCE and isinstance(value.elements, tuple):
+            yield from value.elements
+        else:
+            yield value
 
 
 def _spread(values: Iterable[Value]) -> Iterator[Value]:

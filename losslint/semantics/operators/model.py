@@ -57,6 +57,17 @@ class _Required:
 
 REQUIRED = _Required()
 
+# The names of parameters whose tensors an operator computes with: they have to be on one device. All others are settings.
+_OPERANDS = frozenset(
+    (
+        "input other target targets weight weights bias condition out logits log_probs anchor positive negative pos_weight "
+        "input1 input2 x x1 x2 A mat1 mat2 vec vec2 batch1 batch2 tensor tensors tensor1 tensor2 operands exponent var q "
+        "index indices mask src source elements test_elements sorted_sequence boundaries fweights aweights data ndarray"
+    ).split()
+)
+# These are numbers elsewhere: the ends of a histogram or of a range.
+_ELEMENTWISE = frozenset({"min", "max", "start", "end", "values"})
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -93,6 +104,17 @@ class Operator:
     unsafe_value: tuple[Interval, ...] = ()
     unsafe_gradient: tuple[Interval, ...] = ()
     random: bool = False
+
+    def is_operand(self, name: str) -> bool:
+        """Whether an argument is a tensor to compute with, and no setting that is read as a number: a size, a dim, an eps.
+
+        What is given beyond the signature, as to einsum, is taken as its last parameter is.
+        """
+        if name.startswith("#") and self.parameters:
+            name = self.parameters[-1].name
+        if self.shape is Shape.VIEW:
+            return name == self.parameters[0].name
+        return name in _OPERANDS or (self.shape is Shape.POINTWISE and name in _ELEMENTWISE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from losslint.semantics.devices import is_on_cpu, is_on_input
+from losslint.semantics.devices import is_on_cpu, is_on_input, placing
 from losslint.semantics.graph import Graph, Op, ancestors, members
 from losslint.semantics.kept import kept_with_graph
 from losslint.semantics.operators import Shape, operators
 from losslint.semantics.syntax_walk import holds
-from losslint.semantics.values import Device, Kind, Value
+from losslint.semantics.values import Device, Value
 from losslint_rules.devices.device_tests import asks_for_device, names_a_device
 
 _KEEPS_APART = frozenset({Shape.VIEW, Shape.CAST, Shape.FACTORY, Shape.META, Shape.RESHAPE_COPY})
@@ -103,7 +103,7 @@ def _pair(op: Op) -> tuple[Value, Value] | None:
     row = operators().get(op.name)
     if row is None or row.shape in _KEEPS_APART or row.name in _TAKES_ALONG:
         return None
-    operands = tuple(each for operand in op.operands for each in _spread(operand))
+    operands = placing(op.value)
     return _met(operands, tuple(each for each in operands if is_on_cpu(each) or _has_to_have_dimensions(op, each)))
 
 
@@ -133,10 +133,6 @@ def _met(operands: tuple[Value, ...], on_cpu: tuple[Value, ...]) -> tuple[Value,
     return None if stays is None or placed is None else (stays, placed)
 
 
-def _spread(value: Value) -> tuple[Value, ...]:
-    return value.elements if value.kind is Kind.SEQUENCE and isinstance(value.elements, tuple) else (value,)
-
-
 def _is_made(value: Value) -> bool:
     row = operators().get(value.origin.name)
     return row is not None and row.shape is Shape.FACTORY
@@ -154,9 +150,8 @@ def _source(value: Value, is_source: Callable[[Value], bool]) -> Value | None:
         seen += 1
         if current.device is Device.DEFAULT and is_source(current):
             return current if current.origin.site is not None else None
-        pending.extend(
-            each for operand in current.origin.operands for each in _spread(operand) if each.device is Device.DEFAULT
-        )
+        # what has no dimension mixes with everything, and so brings nothing to the CPU
+        pending.extend(each for each in placing(current) if each.device is Device.DEFAULT and not each.is_scalar)
     return None
 
 
