@@ -13,7 +13,7 @@ import pytest
 
 HAZARD = (
     "import torch\nimport torch.nn.functional as F\n\n\n"
-    "def pair_loss(pred, target):\n    return F.binary_cross_entropy(torch.sigmoid(pred), target)\n"
+    "def pair_loss(pred, target):\n    return F.cross_entropy(torch.softmax(pred, dim=1), target)\n"
 )
 
 
@@ -57,7 +57,7 @@ def test_one_diagnostic_and_the_rest_goes_on(name: str, tmp_path: Path) -> None:
     assert [each["code"] for each in mine] == [code]
     assert mine[0]["severity"] == "warning"
     assert len(mine[0]["message"]) > 20
-    assert [each["code"] for each in found if each["filename"] == "good.py"] == ["LL706"]
+    assert [each["code"] for each in found if each["filename"] == "good.py"] == ["LL701"]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_one_diagnostic_and_the_rest_goes_on(name: str, tmp_path: Path) -> None:
 )
 def test_unusual_but_fine_files_are_read(name: str, data: bytes, tmp_path: Path) -> None:
     (tmp_path / "sample.py").write_bytes(data)
-    expected = ["LL706"] if b"sigmoid(" in data else []
+    expected = ["LL701"] if b"softmax(" in data else []
     assert [each["code"] for each in check(tmp_path)] == expected
 
 
@@ -95,7 +95,7 @@ def test_what_is_no_file_is_said_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.py")
     (tmp_path / "good.py").write_text(HAZARD)
     codes = {each["filename"]: each["code"] for each in check(tmp_path)}
-    assert codes == {"dangling.py": "LL902", "pipe.py": "LL902", "good.py": "LL706"}
+    assert codes == {"dangling.py": "LL902", "pipe.py": "LL902", "good.py": "LL701"}
 
 
 def test_a_file_that_vanishes_while_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ def test_a_failing_rule_is_one_diagnostic(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(runner, "_lint", broken)
     (tmp_path / "sample.py").write_text(HAZARD)
-    request = runner.Request((tmp_path / "sample.py",), Settings(), ("LL706", "LL906"), tmp_path)
+    request = runner.Request((tmp_path / "sample.py",), Settings(), ("LL701", "LL906"), tmp_path)
     (found,) = runner.check(request).diagnostics
     assert found.code == "LL906"
     assert "a bug" in found.message

@@ -11,6 +11,9 @@ import pytest
 
 from test_bad_input import HAZARD, run
 
+UNUSED = (
+    "import torch.nn.functional as F\n\n\ndef pair_loss(pred, target, eps=1e-6):\n    return F.mse_loss(pred, target)\n"
+)
 LOG = """\
 import torch
 import torch.nn.functional as F
@@ -81,8 +84,8 @@ def test_rules_and_libcst_are_loaded_only_for_a_file_with_a_loss(tmp_path: Path)
 
 def test_only_selected_rules_are_loaded(tmp_path: Path) -> None:
     (tmp_path / "sample.py").write_text(HAZARD)
-    modules = imported(tmp_path, "check", "--select", "LL706", ".")
-    assert "losslint_rules.usage.bce_of_sigmoid" in modules
+    modules = imported(tmp_path, "check", "--select", "LL701", ".")
+    assert "losslint_rules.usage.softmax_into_cross_entropy" in modules
     assert "losslint_rules.control_flow.branch_on_tensor" not in modules
 
 
@@ -91,11 +94,13 @@ def test_only_selected_rules_are_loaded(tmp_path: Path) -> None:
     [
         (HAZARD, [], 1),
         (HAZARD, ["--exit-zero"], 0),
-        (HAZARD, ["--fail-on", "error"], 0),
+        (HAZARD, ["--fail-on", "error"], 1),
+        (UNUSED, [], 1),
+        (UNUSED, ["--fail-on", "error"], 0),
         (HAZARD, ["--fail-on", "never"], 0),
-        (HAZARD, ["--ignore", "LL706"], 0),
+        (HAZARD, ["--ignore", "LL701"], 0),
         (HAZARD, ["--select", "LL1"], 0),
-        (HAZARD, ["--select", "bce-of-sigmoid"], 1),
+        (HAZARD, ["--select", "softmax-into-cross-entropy"], 1),
         (LOG, [], 0),
         (LOG, ["--trust", "LL202", "--fail-on", "error"], 1),
         (LOG, ["--fail-on", "info"], 1),
@@ -168,7 +173,7 @@ def test_settings_are_found_from_a_sub_folder_and_per_file_ignores_hold(tmp_path
         (tmp_path / name / "a.py").write_text(HAZARD)
     assert run("check", ".", cwd=tmp_path / "pkg").returncode == 0
     assert run("check", ".", "--select", "LL7", cwd=tmp_path).returncode == 1
-    (tmp_path / "pyproject.toml").write_text('[tool.losslint.per-file-ignores]\n"pkg/*.py" = ["LL706"]\n')
+    (tmp_path / "pyproject.toml").write_text('[tool.losslint.per-file-ignores]\n"pkg/*.py" = ["LL701"]\n')
     assert run("check", "pkg", cwd=tmp_path).returncode == 0
 
 
@@ -193,7 +198,9 @@ def test_a_word_that_no_branch_knows_matters_where_others_choose_it(
 ) -> None:
     (tmp_path / "losses.py").write_text(FALLS_THROUGH)
     (tmp_path / "train.py").write_text(elsewhere)
-    shown = run("check", ".", "--select", "LL721", "--output-format", "concise", cwd=tmp_path).stdout
+    shown = run(
+        "check", ".", "--select", "LL721", "--trust", "LL721", "--output-format", "concise", cwd=tmp_path
+    ).stdout
     assert f"LL721 {severity}" in shown
 
 
@@ -229,10 +236,10 @@ def test_an_excluded_folder_that_is_named_is_walked(folder: str, tmp_path: Path)
 
 
 def test_suppression_comments(tmp_path: Path) -> None:
-    silenced = HAZARD.replace("(pred), target)", "(pred), target)  # losslint: ignore[LL706] -- autocast is off here")
+    silenced = HAZARD.replace("dim=1), target)", "dim=1), target)  # losslint: ignore[LL701] -- these are logits")
     (tmp_path / "sample.py").write_text(silenced)
     assert run("check", ".", cwd=tmp_path).returncode == 0
-    (tmp_path / "sample.py").write_text(silenced.replace("torch.sigmoid(pred)", "pred"))
+    (tmp_path / "sample.py").write_text(silenced.replace("torch.softmax(pred, dim=1)", "pred"))
     done = run("check", ".", "--output-format", "concise", cwd=tmp_path)
     assert "LL901" in done.stdout
 
@@ -243,14 +250,14 @@ def test_every_format_goes_to_a_file_too(chosen: str, tmp_path: Path) -> None:
     shown = run("check", ".", "--output-format", chosen, "-q", cwd=tmp_path).stdout
     run("check", ".", "--output-format", chosen, "--output-file", "out.txt", "-q", cwd=tmp_path)
     assert (tmp_path / "out.txt").read_text().strip() == shown.strip()
-    assert "LL706" in shown
+    assert "LL701" in shown
 
 
 def test_statistics_and_rule_pages(tmp_path: Path) -> None:
     (tmp_path / "sample.py").write_text(HAZARD)
-    assert "1 LL706 bce-of-sigmoid" in run("check", ".", "--statistics", cwd=tmp_path).stdout
-    page = run("rule", "LL706", cwd=tmp_path)
-    assert "binary_cross_entropy" in page.stdout
+    assert "1 LL701 softmax-into-cross-entropy" in run("check", ".", "--statistics", cwd=tmp_path).stdout
+    page = run("rule", "LL701", cwd=tmp_path)
+    assert "log_softmax" in page.stdout
     assert "Bad" in page.stdout
     every = json.loads(run("rule", "--all", "--output-format", "json", cwd=tmp_path).stdout)
     assert len(every) >= 20

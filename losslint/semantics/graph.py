@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from losslint.semantics.loss_names import names_a_loss
+from losslint.semantics.loss_names import names_a_copy, names_a_loss
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.values import Gradient, Origin, Site, Value
 
@@ -159,11 +159,23 @@ class Graph:
         code = self.unit.code(self.function) if likely else ""
         return any(all(text in code for text in each) for each in likely)
 
-    @property
-    def is_named_a_loss(self) -> bool:
-        """Whether the function or its class is called a loss, and is no part of a model or a step of its training."""
+    @cached_property
+    def is_surely_a_loss(self) -> bool:
+        """Whether it can only be meant to be trained by: a function, or a method of a class, that is called a loss.
+
+        The `loss_function` of a model may be evaluated alone; a function that is decorated by `no_grad` or calls `eval()` is;
+        and the reference of a test is compared and never differentiated.
+        """
         owner, _, name = self.symbol.rpartition(".")
-        return names_a_loss(name) or names_a_loss(owner.rpartition(".")[2])
+        called = names_a_loss(owner.rpartition(".")[2]) if owner else names_a_loss(name)
+        return called and not names_a_copy(self.symbol) and not self._is_evaluation
+
+    @cached_property
+    def _is_evaluation(self) -> bool:
+        if self.function is None or ".eval()" in self.unit.code(self.function):
+            return True
+        decorators = [self.unit.code(each.decorator) for each in self.function.decorators]
+        return self.instance is None and any("no_grad" in code or "inference_mode" in code for code in decorators)
 
     @cached_property
     def results(self) -> tuple[Value, ...]:

@@ -27,13 +27,15 @@ _CARRIERS = frozenset(
     factors arg args kwargs param params parameters parser class classes log logs logging stats scheduler schedule
     handler manager decorator string str format summary table report getter setter reducer reduction metric metrics enum
     option options mode modes kind spec recorder visualizer writer history threshold budget landscape map error warning
-    exception output outputs result results info inputs eligible list dict update""".split()
+    exception backward grad grads gradient gradients derivative hessian jacobian output outputs result results info inputs
+    eligible list dict update""".split()
 )
 _CONTAINERS = frozenset({"dict", "list", "info", "map", "tensor"})
 _NO_VALUES = _CARRIERS | {"fn", "func", "function", "module"}
 _WELL_KNOWN = frozenset(
     """ssim msssim lpips infonce ntxent supcon supcontrast simclr vicreg barlowtwins elbo mmd kld nll""".split()
 )
+_COPIES = frozenset("reference ref oracle expected numpy groundtruth".split())
 _LOOKED_AT = frozenset("accuracy acc metric metrics recall".split())
 _SCORES = frozenset("score scores accuracy acc index metric metrics coefficient similarity distance psnr".split())
 
@@ -62,6 +64,11 @@ def names_a_loss(name: str) -> bool:
     # Only functions are named by verbs: ListLoss and SetCriterion list and set nothing.
     is_verb = not name.lstrip("_")[:1].isupper() and parts[:1] and parts[0] in _HANDLES
     return bool(_loss_words(parts)) and not is_verb and parts[-1] not in _CARRIERS
+
+
+def names_a_copy(name: str) -> bool:
+    """Whether what is so named says what another must give: soft_margin_loss_reference, a test's oracle."""
+    return bool(_COPIES & set(words(name)))
 
 
 def is_well_known(name: str) -> bool:

@@ -43,7 +43,7 @@ from losslint.semantics.terms import carries_from_input
 from losslint.semantics.values import Gradient, Kind, Value
 from losslint_rules.control_flow.elementwise_tests import has_elements
 
-RULE = Rule(code="LL804", name="builtin-max-of-tensor", severity=Severity.ERROR)
+RULE = Rule(code="LL804", name="builtin-max-of-tensor", severity=Severity.ERROR, doubted=True)
 
 
 @RULE.on_op("maximum", "minimum")

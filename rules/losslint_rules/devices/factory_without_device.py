@@ -48,7 +48,9 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
 from losslint_rules.devices.mixing import Mixture, is_constant, mixtures
 
-RULE = Rule(code="LL502", name="factory-without-device", severity=Severity.WARNING, confirmed_by=("device",))
+RULE = Rule(
+    code="LL502", name="factory-without-device", severity=Severity.WARNING, doubted=True, confirmed_by=("device",)
+)
 
 
 @RULE.on_graph

@@ -58,7 +58,7 @@ from losslint.semantics.syntax_walk import holds
 from losslint.semantics.values import Kind, Site
 from losslint_rules.devices.mixing import Mixture, mixtures
 
-RULE = Rule(code="LL504", name="unregistered-tensor", severity=Severity.WARNING, confirmed_by=("device",))
+RULE = Rule(code="LL504", name="unregistered-tensor", severity=Severity.WARNING, doubted=True, confirmed_by=("device",))
 
 _MOVES = ("_apply", "to", "cuda", "to_device")
 

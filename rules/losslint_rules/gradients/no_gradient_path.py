@@ -87,13 +87,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         if term.term.kind is Kind.NUMBER or becomes_number(term.term):
             continue  # escaped-graph says so
         if term.culprits and all(_is_detach(culprit) and _of_inputs(culprit) for culprit in term.culprits):
-            yield _finding(term, Severity.ERROR if graph.is_named_a_loss and not _is_measured(graph) else Severity.INFO)
-
-
-def _is_measured(graph: Graph) -> bool:
-    """Whether the whole function is declared to be for evaluation: nobody trains by `@torch.inference_mode()`."""
-    assert graph.function is not None
-    return any("inference_mode" in graph.unit.code(each.decorator) for each in graph.function.decorators)
+            yield _finding(term, Severity.ERROR if graph.is_surely_a_loss else Severity.INFO)
 
 
 def _is_detach(culprit: Value) -> bool:

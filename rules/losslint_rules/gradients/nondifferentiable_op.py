@@ -118,7 +118,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
                 or dead.term.origin.name in ("detach", "data")
             ):
                 continue
-            certain = graph.is_named_a_loss and not (dead.whole and elsewhere)
+            certain = graph.is_surely_a_loss and not (dead.whole and elsewhere)
             yield _finding(dead, culprit, RULE.severity if certain else Severity.INFO)
 
 

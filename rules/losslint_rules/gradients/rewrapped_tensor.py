@@ -63,7 +63,7 @@ def in_source(graph: Graph) -> Iterator[Finding]:
                 and culprit.origin.site is not None
                 and not _is_no_tensor(culprit, graph)
             ):
-                yield _rewrapped(culprit, graph.is_named_a_loss)
+                yield _rewrapped(culprit, graph.is_surely_a_loss)
         if (
             _is_made_a_leaf(dead.term)
             and dead.culprits

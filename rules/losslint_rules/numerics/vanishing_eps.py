@@ -52,6 +52,7 @@ RULE = Rule(
     code="LL207",
     name="vanishing-eps",
     severity=Severity.WARNING,
+    doubted=True,
     confirmed_by=("saturation", "half"),
     precondition=Precondition.MAGNITUDE,
 )

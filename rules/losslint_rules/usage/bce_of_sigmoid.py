@@ -45,7 +45,7 @@ from losslint_rules.autocast import autocast_around, is_on_cpu
 from losslint_rules.usage.arguments import argument, instead_of, made_here, renamed, unsafe, written
 from losslint_rules.usage.meanings import meaning_of
 
-RULE = Rule(code="LL706", name="bce-of-sigmoid", severity=Severity.WARNING)
+RULE = Rule(code="LL706", name="bce-of-sigmoid", severity=Severity.WARNING, doubted=True)
 
 
 @RULE.on_op("binary_cross_entropy")

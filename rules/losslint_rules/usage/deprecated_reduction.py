@@ -45,7 +45,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.operators import Shape, operators
 from losslint.semantics.values import Kind, Site
 
-RULE = Rule(code="LL710", name="deprecated-reduction", severity=Severity.WARNING)
+RULE = Rule(code="LL710", name="deprecated-reduction", severity=Severity.WARNING, doubted=True)
 
 _LEGACY = ("size_average", "reduce")
 _LOSSES = tuple(name for name, row in operators().items() if row.shape is Shape.LOSS)

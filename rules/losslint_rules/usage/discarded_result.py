@@ -51,7 +51,7 @@ from losslint.semantics.values import Gradient
 from losslint_rules.usage.definitions import functions
 from losslint_rules.usage.tensor_proof import is_pure, is_tensor_for_certain
 
-RULE = Rule(code="LL722", name="discarded-result", severity=Severity.WARNING)
+RULE = Rule(code="LL722", name="discarded-result", severity=Severity.WARNING, doubted=True)
 
 _SYNCHRONISES = frozenset({"item", "tolist", "numpy", "cpu", "equal", "allclose"})
 

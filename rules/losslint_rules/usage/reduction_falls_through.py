@@ -62,7 +62,7 @@ from losslint.semantics.syntax_walk import nodes_of_kind
 from losslint.semantics.values import Reduced, Value
 from losslint_rules.usage.interfaces import is_left_alone
 
-RULE = Rule(code="LL721", name="reduction-falls-through", severity=Severity.WARNING)
+RULE = Rule(code="LL721", name="reduction-falls-through", severity=Severity.WARNING, doubted=True)
 
 _REDUCES = frozenset("mean sum avg average batchmean batch_mean elementwise_mean size_average".split())
 
