@@ -20,6 +20,7 @@ _SIGNATURE = parameters(
     "outputs inputs grad_outputs= retain_graph= create_graph= only_inputs= allow_unused= is_grads_batched= "
     "materialize_grads="
 )
+_BACKWARD_SIGNATURE = parameters("gradient= retain_graph= create_graph= inputs=")
 
 
 def gradient_of(frame: Frame, arguments: calls.Arguments, node: cst.Call, state: State) -> Value:
@@ -69,7 +70,10 @@ def _may_be_true(flag: Value | None) -> bool:
 
 def backward(frame: Frame, receiver: Value, node: cst.Call, state: State) -> Value:
     """`loss.backward()`, recorded: what it is called on is what is minimised, whatever the function returns."""
-    calls.read_arguments(frame, node, state)
-    origin = Origin(BACKWARD, (receiver,), site=frame.site(node), frame=state.frame)
+    arguments = calls.read_arguments(frame, node, state)
+    bound = calls.bind(_BACKWARD_SIGNATURE, arguments)
+    if not arguments.complete:
+        bound.setdefault("retain_graph", frame.machine.unknown(node, frame.unit))
+    origin = Origin(BACKWARD, (receiver,), bound, frame.site(node), frame=state.frame)
     made = Value(frame.machine.fresh(), Kind.NONE, origin=origin)
     return frame.machine.emit(made, state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import cached_property
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from losslint.semantics.carriers import carriers, members
 from losslint.semantics.loss_names import names_a_copy, names_a_loss
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.values import Gradient, Origin, Site, Value
@@ -197,7 +198,7 @@ class Graph:
 
     @cached_property
     def differentiated_keys(self) -> frozenset[int]:
-        """The keys of the values a gradient flows back to: those behind a detach, an item or an argmax are not."""
+        """The keys of the values a gradient flows back to: those behind a detach, an item, an argmax or a shape are not."""
         if not self.returns:
             return self.returned_keys
         found: set[int] = set()
@@ -207,7 +208,7 @@ class Graph:
             if value.key in found or value.gradient in (Gradient.CUT, Gradient.ZERO):
                 continue
             found.add(value.key)
-            pending.extend(members(value))
+            pending.extend(carriers(value))
         return frozenset(found)
 
     def differentiates(self, value: Value) -> bool:
@@ -303,15 +304,3 @@ def ancestors(values: Iterable[Value]) -> Iterator[Value]:
             pending += value.elements
         elif value.elements is not None:
             pending += value.elements.values()
-
-
-def members(value: Value) -> Sequence[Value]:
-    """What a value is made of: operands, arguments, and the elements of a literal."""
-    origin, elements = value.origin, value.elements
-    if elements is None:
-        return (*origin.operands, *origin.keywords.values())
-    return (
-        *origin.operands,
-        *origin.keywords.values(),
-        *(elements if isinstance(elements, tuple) else elements.values()),
-    )

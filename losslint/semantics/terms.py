@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from losslint.semantics.graph import Graph, Op, ancestors, members
+from losslint.semantics.carriers import carriers, members
+from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.kept import kept_with_graph
-from losslint.semantics.transfer import TAKE_AFTER, takes_no_numbers
 from losslint.semantics.values import Gradient, Kind, Role, Value
 
 DEAD = (Gradient.ZERO, Gradient.CUT)
@@ -148,16 +148,8 @@ def carries_from_input(value: Value) -> bool:
             ):
                 return True
         elif name not in ("unknown", "attribute", "method"):
-            pending.extend(each for each in _differentiated(current) if each.gradient is not Gradient.NEUTRAL)
+            pending.extend(each for each in carriers(current) if each.gradient is not Gradient.NEUTRAL)
     return False
-
-
-def _differentiated(value: Value) -> Sequence[Value]:
-    """What a value is made of, without what it only takes the shape, dtype or device of."""
-    name = value.origin.name
-    if name in TAKE_AFTER or takes_no_numbers(name):
-        return value.origin.operands[: 0 if takes_no_numbers(name) else 1]
-    return members(value)
 
 
 def comes_from_prediction(value: Value) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from losslint.semantics import intervals
+from losslint.semantics.carriers import TAKE_AFTER
 from losslint.semantics.comprehensions import SPLITS
 from losslint.semantics.cosines import is_cosine
 from losslint.semantics.devices import device_of
@@ -180,7 +181,6 @@ def _gradient(operator: Operator, arguments: Mapping[str, Value], state: State) 
 # Numbers by their meaning: nobody differentiates a count of classes.
 _CHOSEN = frozenset({"num_classes", "k", "dim", "ignore_index", "size", "shape", "sizes", "diagonal"})
 # Of what these are given besides the tensor only the device, dtype or shape is taken.
-TAKE_AFTER = frozenset({"to", "type", "type_as", "view_as", "expand_as"})
 
 
 def _alias(operator: Operator, operands: Sequence[Value]) -> frozenset[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from losslint.semantics.carriers import members
 from losslint.semantics.devices import is_on_cpu, is_on_input, placing
-from losslint.semantics.graph import Graph, Op, ancestors, members
+from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.kept import kept_with_graph
 from losslint.semantics.operators import Shape, operators
 from losslint.semantics.syntax_walk import holds

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from losslint.semantics.carriers import carriers
 from losslint.semantics.graph import Graph
-from losslint.semantics.transfer import TAKE_AFTER, takes_no_numbers
 from losslint.semantics.values import Role, Value
 
 _OF_FIRST = frozenset("one_hot view reshape flatten squeeze unsqueeze permute transpose expand clamp getitem".split())
@@ -22,12 +22,10 @@ def parameters_in(value: Value) -> list[Value]:
     pending, seen = [value], {value.key}
     while pending and len(seen) < _MAX_VALUES:
         current = pending.pop()
-        name, operands = current.origin.name, current.origin.operands
+        name = current.origin.name
         if name == "parameter":
             found.append(current)
-        if takes_no_numbers(name) or name in ("size", "shape", "dtype", "device", "numel", "len"):
-            continue
-        for each in operands[:1] if name in TAKE_AFTER or name in _OF_FIRST else operands:
+        for each in current.origin.operands[:1] if name in _OF_FIRST else carriers(current):
             if each.key not in seen:
                 seen.add(each.key)
                 pending.append(each)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from losslint.semantics.graph import Graph, Op, ancestors, members
+from losslint.semantics.carriers import members
+from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.terms import returned_values
 from losslint.semantics.values import Gradient, Kind, Role, Value
 

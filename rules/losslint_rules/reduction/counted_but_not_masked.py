@@ -37,7 +37,8 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
-from losslint.semantics.graph import Graph, Op, ancestors, members
+from losslint.semantics.carriers import members
+from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.loss_names import words
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Kind, Role, Value

@@ -5,7 +5,8 @@ from __future__ import annotations
 import libcst as cst
 
 from losslint.rule import Replacement
-from losslint.semantics.graph import Graph, members
+from losslint.semantics.carriers import members
+from losslint.semantics.graph import Graph
 from losslint.semantics.literals import literal
 from losslint.semantics.operators import Shape, operators
 from losslint.semantics.syntax_walk import nodes_of

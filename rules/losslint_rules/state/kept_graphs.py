@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from losslint.semantics.graph import Graph, Op, members
+from losslint.semantics.carriers import members
+from losslint.semantics.graph import Graph, Op
 from losslint.semantics.operators import GradientClass, operators
 from losslint.semantics.terms import carries_from_input
 from losslint.semantics.values import Gradient, Value

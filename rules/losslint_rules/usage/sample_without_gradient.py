@@ -54,7 +54,8 @@ import libcst as cst
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Replacement, Rewrite, Rule, with_calls
-from losslint.semantics.graph import Graph, Op, ancestors, members
+from losslint.semantics.carriers import members
+from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.guards import COMPARISONS
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Role, Site, Value
