@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from losslint.semantics.carriers import made_of
 from losslint.semantics.graph import ancestors
 from losslint.semantics.loss_names import words
 from losslint.semantics.values import Kind, Role, Value
@@ -94,10 +95,8 @@ _LOGITS = frozenset("logit logits score scores energy energies output outputs".s
 
 def is_named_logits(value: Value) -> bool:
     """Whether an exponent is, or is made of, an input that is named as logits, or comes from a layer."""
-    names = [each for each in ancestors([value]) if each.origin.name == "parameter"]
-    layers = any(
-        each.origin.label in _UNBOUNDED_MODULES or each.origin.name in _UNBOUNDED for each in ancestors([value])
-    )
+    names = [each for each in made_of([value]) if each.origin.name == "parameter"]
+    layers = any(each.origin.label in _UNBOUNDED_MODULES or each.origin.name in _UNBOUNDED for each in made_of([value]))
     return layers or any(_LOGITS & set(words(each.origin.label)) for each in names)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from losslint.semantics.graph import ancestors
+from losslint.semantics.carriers import made_of
 from losslint.semantics.values import Gradient, Kind, Value
 
 _KEEP = frozenset(
@@ -79,7 +79,7 @@ def _is_label(value: Value) -> bool:
 
 
 def _is_input(value: Value) -> bool:
-    return any(each.origin.name == "parameter" for each in ancestors([value]))
+    return any(each.origin.name == "parameter" for each in made_of([value]))
 
 
 def _picked_by_product(weight: Value, other: Value) -> Value | None:

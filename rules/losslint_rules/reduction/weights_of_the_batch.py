@@ -45,7 +45,8 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
-from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.carriers import made_of
+from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Kind, Role, Value
 from losslint_rules.reduction.loss_operators import reduces_all
@@ -68,7 +69,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     if target is None or not graph.matters(op.value):
         return
     labels = {
-        each.key for each in ancestors([target]) if each.origin.name == "parameter" and each.role is not Role.PREDICTION
+        each.key for each in made_of([target]) if each.origin.name == "parameter" and each.role is not Role.PREDICTION
     }
     for name in ("pos_weight", "weight"):
         weight = op.keywords.get(name)
@@ -87,13 +88,13 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 def _count_of(weight: Value, labels: set[int]) -> Value | None:
     """The count of labels over the batch that a weight is computed from."""
-    for each in ancestors([weight]):
+    for each in made_of([weight]):
         if each.gradient is Gradient.CARRIES:
             continue
         counts = each.origin.name in ("bincount", "histc", "count_nonzero") or (
             each.origin.name in ("sum", "mean") and (reduces_all(each) or _over_batch(each))
         )
-        if counts and any(value.key in labels for value in ancestors(each.origin.operands[:1])):
+        if counts and any(value.key in labels for value in made_of(each.origin.operands[:1])):
             return each
     return None
 

@@ -43,7 +43,8 @@ import libcst as cst
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step
-from losslint.semantics.graph import Graph, ancestors
+from losslint.semantics.carriers import made_of
+from losslint.semantics.graph import Graph
 from losslint.semantics.liveness import Fate, liveness
 from losslint.semantics.loss_names import is_loss_value
 from losslint.semantics.name_events import Binding
@@ -95,7 +96,7 @@ def _is_computed(binding: Binding, graph: Graph) -> bool:
 
 
 def _uses_input(value: Value) -> bool:
-    return any(each.origin.name == "parameter" for each in ancestors([value]))
+    return any(each.origin.name == "parameter" for each in made_of([value]))
 
 
 def _is_nothing(value: Value) -> bool:
