@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from losslint.semantics.carriers import carriers
 from losslint.semantics.graph import Graph
 from losslint.semantics.guards import chain
-from losslint.semantics.transfer import TAKE_AFTER, takes_no_numbers
-from losslint.semantics.values import Gradient, Value, ZeroWitness
+from losslint.semantics.values import DType, Gradient, Value, ZeroWitness
 from losslint_rules.numerics.differences import cancelling
 from losslint_rules.numerics.squares import added_squares, squared
 
@@ -19,6 +19,7 @@ _SMOOTH_LOSSES = frozenset(
         "soft_margin_loss"
     ).split()
 )
+_SLOPE_OF_TARGET = frozenset({"kl_div"})  # t * (log(t) - x): where x is NaN its slope is -t
 _CURVED = frozenset("square exp log log1p cosh sigmoid tanh softplus log_sigmoid sqrt logaddexp".split())
 
 
@@ -71,54 +72,64 @@ def _beneath(value: Value) -> Iterator[Value]:
     while pending and len(seen) < 300:
         current = pending.pop()
         yield current
-        for each in current.origin.operands:
+        for each in carriers(current):
             if each.key not in seen and each.gradient is Gradient.CARRIES and not is_repair(each):
                 seen.add(each.key)
                 pending.append(each)
 
 
-def nan_passed_on(value: Value, data: Value) -> Source | None:
-    """The operator that meets NaN in `data`, which needs no gradient, and whose slope is NaN with it."""
+def nan_passed_on(value: Value, data: Value, *, is_known: bool = True) -> Source | None:
+    """The operator that meets NaN in `data`, which needs no gradient, and whose slope is NaN with it.
+
+    Where it is not known whether the NaN is in `data` or in what carries the gradient, only an operator counts whose slope
+    is NaN either way: the slope of a product is its other factor, finite where that is a number. That of a divisor holds
+    both.
+    """
     for current in _beneath(value):
         name, operands = current.origin.name, current.origin.operands
         touched = [each for each in operands if holds_nan_of(each, data)]
         if not touched:
             continue
-        if name in _SMOOTH_LOSSES:
+        if name in _SMOOTH_LOSSES and (is_known or name not in _SLOPE_OF_TARGET):
             return Source(current, f"the slope of {name} where the target is NaN is NaN")
         if name in _CURVED or squared(current) is not None:
             if any(each.gradient is Gradient.CARRIES for each in touched):
                 return Source(current, f"the slope of this {'square' if squared(current) else name} of NaN is NaN")
-        elif name == "mul" and len(operands) == 2:
+        elif name in ("mul", "div") and len(operands) == 2:
             left, right = operands
-            pairs = ((left, right), (right, left))
+            pairs = [(left, right)] if name == "div" else []
+            if is_known:
+                pairs = [(left, right), (right, left)]
             if any(holds_nan_of(a, data) and b.gradient is Gradient.CARRIES for a, b in pairs):
-                return Source(current, "a factor of NaN is the slope of this product")
+                is_product = name == "mul"
+                reason = (
+                    "a factor of NaN is the slope of this product"
+                    if is_product
+                    else "the slope of a quotient of NaN is NaN"
+                )
+                return Source(current, reason)
     return None
 
 
 def holds_nan_of(value: Value, data: Value) -> bool:
-    """Whether data reaches a value with its NaN: not behind a repair or a comparison."""
+    """Whether data reaches a value with its NaN: not behind a repair, a comparison or a cast to integers."""
     pending, seen = [value], {value.key}
     while pending and len(seen) < 200:
         current = pending.pop()
         if current.key == data.key:
             return True
-        if is_repair(current) or current.gradient is Gradient.ZERO or current.origin.name in _ASKS:
+        if is_repair(current) or current.gradient is Gradient.ZERO or _has_no_nan(current):
             continue
-        for each in _numbers_of(current):
+        for each in carriers(current):
             if each.key not in seen:
                 seen.add(each.key)
                 pending.append(each)
     return False
 
 
-def _numbers_of(value: Value) -> tuple[Value, ...]:
-    """The operands whose numbers a value holds: not those it takes the shape or dtype of."""
-    name, operands = value.origin.name, value.origin.operands
-    return operands[:1] if name in TAKE_AFTER else () if takes_no_numbers(name) else operands
+def _has_no_nan(value: Value) -> bool:
+    """Whether a value is no NaN even where what it is made of is: an integer, the answer to a question."""
+    return value.dtype in (DType.INT, DType.BOOL) or value.origin.name in _FINITE
 
 
-_ASKS = frozenset(
-    "eq ne lt le gt ge isnan isfinite isinf size shape len numel zeros_like ones_like argmax sign".split()
-)
+_FINITE = frozenset("eq ne lt le gt ge isnan isfinite isinf compared argmax sign one_hot".split())

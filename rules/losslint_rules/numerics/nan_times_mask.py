@@ -39,7 +39,8 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
-from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.carriers import made_of
+from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
 from losslint_rules.numerics.choices import is_zero_one
@@ -75,7 +76,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
 
 def asked_for_nan(mask: Value) -> tuple[Value, Value] | None:
     """The test in a mask that asks a value for NaN, and that value: `isnan(x)`, `isfinite(x)`, `x == x`."""
-    for each in ancestors([mask]):
+    for each in made_of([mask]):
         operands = each.origin.operands
         if each.origin.name in _ASKS and operands and each.origin.name != "isinf":
             return each, operands[0]

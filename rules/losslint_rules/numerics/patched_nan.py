@@ -49,7 +49,9 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
-from losslint.semantics.graph import Graph, Op, ancestors
+from losslint.semantics.carriers import made_of
+from losslint.semantics.graph import Graph, Op
+from losslint.semantics.kept import kept_with_graph
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Role, Value
 from losslint_rules.numerics.nan_sources import Source, nan_passed_on, non_finite_slope
@@ -68,10 +70,13 @@ def replaced_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     repaired = op.operands[0]
     source = non_finite_slope(repaired, graph)
     if source is None and op.name != "nan_to_num":
-        targets = [
-            each for each in ancestors([repaired]) if each.role is Role.TARGET and each.origin.name == "parameter"
-        ]
-        found = (nan_passed_on(repaired, each) for each in targets if each.gradient is not Gradient.CARRIES)
+        targets = [each for each in made_of([repaired]) if each.role is Role.TARGET and each.origin.name == "parameter"]
+        known = _asked_for_nan(graph)
+        found = (
+            nan_passed_on(repaired, each, is_known=each.key in known)
+            for each in targets
+            if each.gradient is not Gradient.CARRIES
+        )
         source = next((each for each in found if each is not None), None)
     yield from _findings(op, graph, repaired, source)
 
@@ -123,6 +128,13 @@ def multiplied_in_source(op: Op, graph: Graph) -> Iterator[Finding]:
                 evidence=with_calls(op, steps),
             )
             return
+
+
+@kept_with_graph
+def _asked_for_nan(graph: Graph) -> frozenset[int]:
+    """The keys of the data that a loss asks whether it is NaN, and of what that is made of."""
+    asked = (tested for op in graph.named("isnan", "isfinite", "ne", "eq") for tested in _tested([op.value]))
+    return frozenset(each.key for each in made_of(each for each in asked if each.gradient is not Gradient.CARRIES))
 
 
 _PASSES = frozenset(
