@@ -6,7 +6,7 @@ gradient twice.
 
 Reported is a module whose returned loss is computed from what it called backward() on. Silent are inner problems of which
 only the gradient is used (adversarial directions, penalties), losses that are returned detached, and modules with an
-optimizer of their own, which train themselves.
+optimizer of their own, which train themselves; and with a graph that is kept also where gradients are read.
 
 ## Bad
 
@@ -38,17 +38,20 @@ fails.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
-from losslint.semantics.graph import BACKWARD, Graph, Op, ancestors, members
+from losslint.semantics.carriers import carriers
+from losslint.semantics.graph import BACKWARD, Graph, Op, ancestors
 from losslint.semantics.spelling import excerpt
-from losslint.semantics.values import Gradient, Value
+from losslint.semantics.values import Gradient, Kind, Value
 
 RULE = Rule(code="LL106", name="backward-in-forward", severity=Severity.WARNING)
 
 _TRAINS = ("optimizer", "optimiser", ".step(", "zero_grad", "manual_backward")
+_GRADIENT = re.compile(r"\.grad\b")
 
 
 @RULE.on_graph
@@ -64,24 +67,50 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     code = graph.unit.code(function) + (constructor.owner.unit.code(constructor.function) if constructor else "")
     if any(word in code for word in _TRAINS):
         return
-    returned = _differentiable(graph)
     for op in called:
         loss = op.operands[0] if op.operands else None
-        if loss is None or loss.key not in returned or loss.gradient is not Gradient.CARRIES:
+        if loss is None or loss.gradient is not Gradient.CARRIES:
             continue
-        if not _returns_it_detached(graph, loss):
-            yield _finding(op)
+        after = [each for each in graph.returns if not _excludes(op, each)]
+        if loss.key not in _differentiable(after) or _returns_it_detached(graph, loss):
+            continue
+        keeps = _keeps_graph(op)
+        if keeps is False or (keeps and not _reads_gradients(graph)):
+            yield _finding(op, keeps)
 
 
-def _differentiable(graph: Graph) -> frozenset[int]:
+def _excludes(op: Op, returned: Op) -> bool:
+    """Whether a return lies on a path that a call is not on: a test was answered the other way."""
+    answers = {each.test.key: each.holds for each in op.conditions}
+    return any(answers.get(each.test.key, each.holds) is not each.holds for each in returned.conditions)
+
+
+def _keeps_graph(op: Op) -> bool | None:
+    """Whether the graph is there for a second backward(), as it is with create_graph too; None where that is not known."""
+    asked = op.keywords.get("retain_graph")
+    if asked is None or asked.kind is Kind.NONE:
+        asked = op.keywords.get("create_graph")
+    if asked is None:
+        return False
+    return bool(asked.constant) if asked.has_constant and not asked.is_default else None
+
+
+def _reads_gradients(graph: Graph) -> bool:
+    """Whether what the call adds to leaves is used here: then it is no gradient of the caller's that comes twice."""
+    code = [graph.unit.code(graph.function)] if graph.function is not None else []
+    code += (graph.unit.code(each) for _, each in graph.unit.parsed_functions() if id(each) in graph.inlined)
+    return any(_GRADIENT.search(each) for each in code)
+
+
+def _differentiable(returns: list[Op]) -> frozenset[int]:
     """The keys of what a gradient flows back to from a returned value."""
     found: set[int] = set()
-    pending = [op.operands[0] for op in graph.returns]
+    pending = [op.operands[0] for op in returns]
     while pending:
         value = pending.pop()
         if value.key not in found and value.gradient not in (Gradient.CUT, Gradient.ZERO):
             found.add(value.key)
-            pending.extend(members(value))
+            pending.extend(carriers(value))
     return frozenset(found)
 
 
@@ -100,11 +129,14 @@ def _is_detached(value: Value, loss: Value) -> bool:
     return value.origin.name == "phi" and any(_is_detached(each, loss) for each in value.alternatives)
 
 
-def _finding(op: Op) -> Finding:
+def _finding(op: Op, keeps: bool) -> Finding:
     loss = excerpt(op.operands[0])
+    if keeps:
+        what = "the graph is kept, so the caller's own backward() adds every gradient a second time"
+    else:
+        what = "the caller's own backward() fails in the same graph"
     return RULE.finding(
         op.site,
-        f"`forward` calls backward() on `{loss}`, which it returns: the caller's own backward() fails in the same graph; "
-        "leave it to the caller",
-        evidence=with_calls(op, [Step(op.site, "the graph is used up here")]),
+        f"`forward` calls backward() on `{loss}`, which it returns: {what}; leave it to the caller",
+        evidence=with_calls(op, [Step(op.site, f"the graph is {'differentiated' if keeps else 'used up'} here")]),
     )
