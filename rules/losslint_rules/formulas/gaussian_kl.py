@@ -6,8 +6,10 @@ one term only, `exp(logstd)` where the square is meant, a forgotten 2 before `lo
 pulled to a variance that is not the prior's, and the "divergence" is not 0 there or even negative. A mean without its square, or
 with the wrong sign, drives it away from 0 without bound.
 
-Reported are formulas with just these terms, in the logvar, logstd, sigma and variance spellings, whose smallest value is neither
-at sigma = 1 nor 0. A prior with another variance has a smallest value of 0 and is silent, and so is a formula without its constant.
+Reported are formulas with just these terms, in the logvar, logstd, sigma and variance spellings, whose smallest value is
+neither at sigma = 1 nor 0. A prior with another variance has a smallest value of 0 and is silent, and so is a formula without
+its constant. A mean counts as unsquared where it is given to the loss, or linear in what is: what was computed from it before
+may hold the square.
 
 ## Bad
 
@@ -44,12 +46,20 @@ from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.loss_names import words
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
-from losslint_rules.formulas.polynomials import Atom, Monomial, Polynomial, polynomial_in
+from losslint_rules.formulas.polynomials import ALIKE, Atom, Monomial, Polynomial, polynomial_in
 from losslint_rules.formulas.sides import names_of
 
 RULE = Rule(code="LL730", name="gaussian-kl", severity=Severity.WARNING)
 
 _MEANS = frozenset({"mu", "mus", "mean", "means", "loc"})
+_SQUARED = frozenset(
+    (
+        "sq sqr square squared squares pow norm dist distance mahalanobis quad quadratic form term error energy penalty"
+    ).split()
+)
+_GIVEN = frozenset({"parameter", "attribute", "parameter_tensor", "setting", "unknown"})
+_LINEAR = ALIKE | frozenset("getitem chunk split narrow select cat stack sequence sum mean neg add sub".split())
+_MAX_VALUES = 30
 _TOLERANCE = 5e-3
 
 
@@ -134,8 +144,27 @@ def _is_unbounded(divergence: Divergence, op: Op, graph: Graph) -> bool:
     if not is_right or (divergence.mean_power == 2 and divergence.mean > 0):
         return False
     means = [each for each in ancestors([op.value]) if each.key == divergence.mu[1]]
-    names = {name for each in means for name in (excerpt(each), *names_of(each, graph))}
-    return any(_MEANS & set(words(name)) for name in names)
+    if not means or not _may_be_a_mean(means[0]):
+        return False
+    said = {word for name in (means[0].origin.label, *names_of(means[0], graph)) for word in words(name)}
+    return bool(said & _MEANS) and not said & _SQUARED
+
+
+def _may_be_a_mean(value: Value) -> bool:
+    """Whether a value is given to the loss, or linear in such: what anything else is computed by may hold the square."""
+    pending, seen = [value], {value.key}
+    while pending and len(seen) < _MAX_VALUES:
+        current = pending.pop()
+        origin = current.origin
+        if origin.name in _LINEAR:
+            pending += [each for each in origin.operands if each.key not in seen]
+            seen.update(each.key for each in origin.operands)
+        elif origin.name == "unknown" and origin.label:  # a part of what an encoder gives has no label
+            if not _MEANS & set(words(origin.label)):
+                return False
+        elif origin.name not in _GIVEN and not current.has_constant:
+            return False
+    return True
 
 
 def _finding(op: Op, divergence: Divergence) -> Finding:
