@@ -6,9 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
+from losslint.semantics.carriers import made_of
 from losslint.semantics.graph import Graph
 from losslint.semantics.kept import kept_with_graph
 from losslint.semantics.names import Function, dotted
+from losslint.semantics.operators import operators
+from losslint.semantics.syntax_walk import nodes_of_kind
+from losslint.semantics.values import Value
 
 _HARMLESS_DECORATORS = frozenset(
     """staticmethod classmethod script script_if_tracing script_method compile no_grad inference_mode jit ignore
@@ -87,6 +91,34 @@ def _is_text(node: cst.CSTNode) -> bool:
 def is_stub(function: Function) -> bool:
     """Whether a body does nothing: abstract methods and placeholders take what they do not use."""
     return all(isinstance(each, (cst.Pass, cst.Raise)) or _returns_constant(each) for each in statements(function))
+
+
+@kept_with_graph
+def is_placeholder(graph: Graph) -> bool:
+    """Whether a loss is still to be written: nothing given to it, and nothing kept on `self`, is in what it returns."""
+    function = graph.function
+    if function is None:
+        return False
+    if is_stub(function) or reads_nothing_given(function):
+        return True
+    returned = [op.operands[0] for op in graph.returns]
+    return bool(returned) and not graph.falling and all(map(_is_made_of_nothing, made_of(returned)))
+
+
+def reads_nothing_given(function: Function) -> bool:
+    """Whether a body reads none of the parameters, not even `self`."""
+    given = {each.name.value for each in (*parameters(function, False), *_starred(function))} | {"super", "locals"}
+    return all(each.value not in given for each in nodes_of_kind(function.body, cst.Name))
+
+
+def _starred(function: Function) -> list[cst.Param]:
+    stars = (function.params.star_arg, function.params.star_kwarg)
+    return [each for each in stars if isinstance(each, cst.Param)]
+
+
+def _is_made_of_nothing(value: Value) -> bool:
+    name = value.origin.name
+    return (value.has_constant and not value.is_default) or name in operators() or name in ("sequence", "phi")
 
 
 def _returns_constant(node: cst.CSTNode) -> bool:

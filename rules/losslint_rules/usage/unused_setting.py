@@ -11,7 +11,8 @@ the attribute. `extra_repr` does not count.
 
 Where somebody else lays the signature down it is not reported: overrides, functions in a table of losses, `**kwargs`,
 stubs, arguments that are documented as unused, and those that a method of the same name in another class of the file leaves
-unread as well. Where other losses beside it take the same argument it is an info.
+unread as well. Nor is it where the loss is still to be written, and computes nothing from what it is given. Where other
+losses beside it take the same argument it is an info.
 
 ## Bad
 
@@ -65,10 +66,12 @@ from losslint_rules.usage.definitions import (
     constructors,
     functions,
     is_abstract,
+    is_placeholder,
     is_stub,
     is_wrapped,
     owner_of,
     parameters,
+    reads_nothing_given,
 )
 from losslint_rules.usage.interfaces import (
     MANY,
@@ -89,7 +92,11 @@ RULE = Rule(code="LL720", name="unused-setting", severity=Severity.WARNING)
 @RULE.on_graph
 def in_source(graph: Graph) -> Iterator[Finding]:
     """Report parameters that functions never read, and arguments of constructors that have no effect."""
+    if is_placeholder(graph):
+        return
     for name, function in functions(graph):
+        if reads_nothing_given(function):
+            continue
         owner = owner_of(graph, name)
         for parameter in _settings(graph, function, bool(owner)):
             yield from _unread(graph, name, function, parameter)
