@@ -128,9 +128,14 @@ def _label(value: Value) -> bool | None:
 def _callee(value: Value) -> str | None:
     """What is called, where a value is the plain result of a call of something that is not known."""
     label = value.origin.label
-    if value.origin.name != "unknown" or not label.endswith("()"):
+    if value.origin.name != "unknown" or not label.endswith("()") or any(map(_is_formula, value.origin.operands)):
         return None
     return None if says_loss(label.rpartition(".")[2]) or "penalty" in label else label
+
+
+def _is_formula(given: Value) -> bool:
+    """Whether what is given is worked out already: a critic is given data, and `log(1 - sigmoid(fake))` is none."""
+    return given.origin.name in ("add", "sub", "neg", "sigmoid", "softmax", "exp", "log")
 
 
 def _kind(value: Value) -> str | None:
