@@ -54,6 +54,7 @@ RULE = Rule(
     code="LL215",
     name="arccos-of-one",
     severity=Severity.ERROR,
+    doubted=True,
     confirmed_by=("degenerate", "saturation"),
     precondition=Precondition.GRADIENT,
 )

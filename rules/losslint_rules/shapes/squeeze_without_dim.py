@@ -48,7 +48,7 @@ from losslint.semantics.values import Kind, Value
 from losslint_rules.shapes.batch_needs import harmed_by_collapse
 from losslint_rules.shapes.batches import batch_source
 
-RULE = Rule(code="LL402", name="squeeze-without-dim", severity=Severity.WARNING)
+RULE = Rule(code="LL402", name="squeeze-without-dim", severity=Severity.WARNING, doubted=True)
 
 
 @RULE.on_op("squeeze")

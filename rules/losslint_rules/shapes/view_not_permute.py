@@ -49,7 +49,7 @@ from losslint.semantics.values import Kind, Value
 from losslint_rules.shapes.misalignment import consumers
 from losslint_rules.shapes.shape_words import ShapeWriter, size_names
 
-RULE = Rule(code="LL403", name="view-not-permute", severity=Severity.ERROR)
+RULE = Rule(code="LL403", name="view-not-permute", severity=Severity.ERROR, doubted=True)
 
 
 @RULE.on_op("view", "reshape")
