@@ -15,6 +15,7 @@ from losslint.semantics import (
     devices,
     differentiation,
     distributions,
+    failures,
     inlining,
     method_calls,
     module_calls,
@@ -388,4 +389,6 @@ def _named_call(frame: Frame, name: str, node: cst.Call, state: State) -> Value:
     value = callables.project_value(frame, frame.unit, name)
     if value is not None:
         return call_value(frame, value, node, state)
+    if failures.is_unbound(frame.machine, frame.unit, name):
+        state.fails = True
     return builtin_calls.builtin_call(frame, name, node, state)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from losslint.semantics import callables
+from losslint.semantics import callables, failures
 from losslint.semantics.devices import joint
 from losslint.semantics.empty_masks import comparison_witness
 from losslint.semantics.graph import Condition
@@ -125,6 +125,8 @@ def _name(frame: Frame, node: cst.Name, state: State) -> Value:
         return _constant(frame, node, state)
     if frame.active and not state.loops and name in frame.machine.local_names(frame.active[-1]):
         frame.machine.unbound_reads.setdefault(id(node), frame.site(node))
+    elif failures.is_unbound(frame.machine, frame.unit, name):
+        state.fails = True
     return frame.global_value(name, node)
 
 

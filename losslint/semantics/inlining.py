@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from losslint.semantics import callables, calls, inherited_modules
+from losslint.semantics import callables, calls, failures, inherited_modules
 from losslint.semantics.graph import Call
 from losslint.semantics.guards import without_asked
 from losslint.semantics.machine import MAX_CALL_DEPTH
@@ -41,7 +41,10 @@ def call_method(frame: Frame, name: str, node: cst.Call, state: State, from_supe
             return inherited
         return frame.machine.unknown(node, frame.unit, arguments.all, "")
     callee = _callee(frame, found.owner.unit, frame.instance)
-    return run_call(frame, callee, found.symbol, found.function, arguments, node, state, not _is_static(found.function))
+    skip_self = not _is_static(found.function)
+    # Any other method may be another one in a class that descends from this.
+    is_sure = from_super and name == "__init__" and failures.constructs_surely(frame.instance.lineage, found.owner)
+    return run_call(frame, callee, found.symbol, found.function, arguments, node, state, skip_self, is_sure=is_sure)
 
 
 def _register(frame: Frame, arguments: calls.Arguments, state: State) -> None:
@@ -69,7 +72,9 @@ def call_function(
     wrapper = None if is_bare else callables.decorated(frame, unit, function, node, state)
     if wrapper is not None:
         return calls.call_value(frame, wrapper, node, state, arguments)
-    return run_call(frame, _callee(frame, unit, None), function.name.value, function, arguments, node, state, False)
+    name, callee = function.name.value, _callee(frame, unit, None)
+    is_sure = not is_bare and failures.is_defined_once(unit, name)
+    return run_call(frame, callee, name, function, arguments, node, state, False, is_sure=is_sure)
 
 
 def call_instance(
@@ -106,16 +111,21 @@ def run_call(
     state: State,
     skip_self: bool,
     around: Mapping[str, Value] | None = None,
+    is_sure: bool = False,
 ) -> Value:
     """Run a function's body with a call's arguments; too deep, recursive or with hidden arguments it is opaque.
 
-    `around` are the names that a nested function sees.
+    `around` are the names that a nested function sees. Where it `is_sure` that no other function is called, the path ends with
+    a call that raises.
     """
     from losslint.semantics.statements import run_function
 
     too_deep = frame.depth >= MAX_CALL_DEPTH or not frame.machine.may_inline
     if too_deep or function in frame.active or not arguments.complete:
         return calls.opaque_call(frame, symbol, arguments.all, node)
+    if is_sure and failures.does_not_fit(function, arguments, skip_self):
+        state.fails = True
+        return frame.machine.unknown(node, frame.unit)
     callee.active = (*frame.active, function)
     frame.machine.inlined.add(id(function))
     inner = state.fork()
@@ -131,6 +141,7 @@ def run_call(
     flow = run_function(callee, function, inner)
     returned = [without_asked(value, end.guards) for end, value in flow.returned]
     if not flow.returned and not flow.falling:
+        state.fails = is_sure and failures.runs_when_called(function)
         return frame.machine.unknown(node, frame.unit)
     frame.machine.fall(function, callee.unit, flow.falling)
     if flow.falling:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from losslint.semantics.failures import constructs_surely, does_not_fit
 from losslint.semantics.machine import Machine, TooMuchWork
 from losslint.semantics.members import Instance, lineage
 from losslint.semantics.names import Unit
 from losslint.semantics.parameters import constructor_parameter
 from losslint.semantics.refusals import refused
-from losslint.semantics.state import State
+from losslint.semantics.state import Assumption, State
 from losslint.semantics.stored_attributes import stored_later
 from losslint.semantics.values import Device, Value
 
@@ -18,10 +20,17 @@ if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
 
 
-def build_instance(machine: Machine, unit: Unit, name: str, arguments: Arguments | None = None) -> Instance:
+def build_instance(
+    machine: Machine,
+    unit: Unit,
+    name: str,
+    arguments: Arguments | None = None,
+    assumed: Mapping[Assumption, bool] | None = None,
+) -> Instance:
     """The class with the attributes its constructor sets; one too hard to follow leaves them unknown.
 
-    Without `arguments` the constructor's parameters are settings, as they are for the loss that is analysed.
+    Without `arguments` the constructor's parameters are settings, as they are for the loss that is analysed. `assumed` is what the
+    caller knows of them.
     """
     from losslint.semantics.frame import Frame as FrameClass
     from losslint.semantics.statements import run_function
@@ -32,12 +41,16 @@ def build_instance(machine: Machine, unit: Unit, name: str, arguments: Arguments
     found = instance.method("__init__")
     if found is None:
         return instance
+    is_sure = constructs_surely(bases, found.owner)
+    if arguments is not None and is_sure and does_not_fit(found.function, arguments, skip_self=True):
+        return Instance(bases, stored=stored, fails=True)
     outer_ops, machine.ops = machine.ops, []
     outer_buffers, machine.buffers = machine.buffers, {}
     frame = FrameClass(machine, found.owner.unit, instance)
     frame.active = (found.function,)
     state = State(machine.next_frame())
     state.scope = _scope(frame, found.function, arguments)
+    state.assumptions = assumed or {}
     try:
         if arguments is None:
             machine.refused.extend(refused(frame, found.function, state))
@@ -50,7 +63,12 @@ def build_instance(machine: Machine, unit: Unit, name: str, arguments: Arguments
         buffers = frozenset(machine.buffers)
         known = {**machine.buffers, **attributes}
         return Instance(
-            bases, {each: _placed(known[each], each in buffers) for each in known}, buffers, stored, machine.instances
+            bases,
+            {each: _placed(known[each], each in buffers) for each in known},
+            buffers,
+            stored,
+            machine.instances,
+            fails=is_sure and not ends,
         )
     except (TooMuchWork, RecursionError):
         return instance

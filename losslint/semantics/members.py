@@ -46,7 +46,8 @@ class Instance:
     """A class as its methods see it: itself and its bases, nearest first, and its attributes.
 
     `buffers` names those that are registered as buffers, `stored` those that methods change after the constructor;
-    `built` holds instances of the project's classes, its own members among them, by the key of their value.
+    `built` holds instances of the project's classes, its own members among them, by the key of their value; `fails` says that
+    the constructor surely raises, so that there is no such object.
     """
 
     lineage: tuple[Base, ...]
@@ -54,6 +55,7 @@ class Instance:
     buffers: frozenset[str] = frozenset()
     stored: frozenset[str] = frozenset()
     built: Mapping[int, object] = field(default_factory=dict)
+    fails: bool = False
 
     @property
     def is_torch_module(self) -> bool:

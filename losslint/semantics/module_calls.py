@@ -16,6 +16,7 @@ from losslint.semantics.operators import Parameter, lookup_module
 from losslint.semantics.sizes import rank_of
 from losslint.semantics.state import State
 from losslint.semantics.values import Device, Gradient, Kind, Origin, Value
+from losslint.semantics.widths import objects, use_widths
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
@@ -34,6 +35,7 @@ def construct(
     if qualified.rpartition(".")[2] in _WRAPPERS and arguments.positional:
         return arguments.positional[0]
     bound = calls.bind(module.constructor, arguments) if module is not None else dict(arguments.named)
+    use_widths(bound, state)
     origin = Origin("module", arguments.positional, bound, frame.site(node), qualified, state.frame)
     key = frame.machine.number("module", qualified, *(value.key for value in arguments.all))
     elements = arguments.positional[0].elements if qualified in _CONTAINERS and arguments.positional else None
@@ -52,8 +54,10 @@ def construct_local(
     key = frame.machine.fresh()
     if frame.machine.may_inline and frame.machine.building < MAX_NESTED_INSTANCES and arguments.complete:
         frame.machine.building += 1
-        frame.machine.instances[key] = build_instance(frame.machine, unit, name, arguments)
+        instance = build_instance(frame.machine, unit, name, arguments, objects(state.assumptions))
+        frame.machine.instances[key] = instance
         frame.machine.building -= 1
+        state.fails |= instance.fails
     return Value(key, Kind.MODULE, origin=origin, gradient=Gradient.CARRIES)
 
 

@@ -16,7 +16,7 @@ Assumption = tuple[object, ...]
 
 
 class State:
-    """One path through a function. `device` is where factories make tensors on it."""
+    """One path through a function. `device` is where factories make tensors on it, `fails` whether Python surely raises here."""
 
     __slots__ = (
         "assumptions",
@@ -24,6 +24,7 @@ class State:
         "conditions",
         "contexts",
         "device",
+        "fails",
         "frame",
         "gradient_matters",
         "guards",
@@ -39,6 +40,7 @@ class State:
         self.guards: frozenset[int] = frozenset()
         self.gradient_matters = True
         self.device = Device.DEFAULT
+        self.fails = False
         self.frame = frame
         self.calls: tuple[Call, ...] = ()
         self.loops: tuple[Site, ...] = ()
@@ -54,6 +56,7 @@ class State:
         other.guards = self.guards
         other.gradient_matters = self.gradient_matters
         other.device = self.device
+        other.fails = self.fails
         other.calls = self.calls
         other.loops = self.loops
         other.contexts = self.contexts

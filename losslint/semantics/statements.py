@@ -60,14 +60,14 @@ def run_function(frame: Frame, function: Function, state: State) -> Flow:
 
 def run_suite(frame: Frame, suite: cst.BaseSuite, states: list[State]) -> Flow:
     """Run an indented block, or the statements behind a colon."""
-    flow = Flow(list(states))
+    flow = Flow([state for state in states if not state.fails])
     for statement in suite.body:
         if not flow.falling:
             break
         following: list[State] = []
         for state in flow.falling:
             after = run_statement(frame, statement, state)
-            following.extend(after.falling)
+            following.extend(end for end in after.falling if not end.fails)
             flow.leave_as(after)
         flow.falling = _limited(frame, following)
     return flow
@@ -143,6 +143,8 @@ def _expression(frame: Frame, node: cst.Expr, state: State, flow: Flow) -> None:
 
 def _return(frame: Frame, node: cst.Return, state: State, flow: Flow) -> None:
     made = frame.evaluate(node.value, state) if node.value is not None else frame.machine.constant(None)
+    if state.fails:
+        return
     origin = Origin(RETURN, (made,), site=frame.site(node), frame=state.frame)
     frame.machine.emit(made.with_(origin=origin), state)
     flow.falling = []
@@ -312,6 +314,7 @@ def _joined(frame: Frame, ends: list[State], before: State) -> State:
 
 def _with(frame: Frame, node: cst.With, state: State) -> Flow:
     outside, contexts, device = state.gradient_matters, state.contexts, state.device
+    before = state.fork()
     for item in node.items:
         if _cuts_gradient(frame, item.item):
             state.gradient_matters = False
@@ -328,7 +331,14 @@ def _with(frame: Frame, node: cst.With, state: State) -> Flow:
         end.gradient_matters = outside
         end.contexts = contexts
         end.device = device
+    if not flow.falling and any(_swallows(item.item) for item in node.items):
+        flow.falling = [before]
     return flow
+
+
+def _swallows(node: cst.BaseExpression) -> bool:
+    """`with contextlib.suppress(TypeError):` goes on after an exception."""
+    return isinstance(node, cst.Call) and (dotted(node.func) or "").rpartition(".")[2] in ("suppress", "raises")
 
 
 def _cuts_gradient(frame: Frame, node: cst.BaseExpression) -> bool:
