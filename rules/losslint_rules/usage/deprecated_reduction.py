@@ -1,6 +1,6 @@
 """size_average and reduce, which reduction replaced
 
-`size_average` and `reduce` have been deprecated since torch 0.4.1: every call warns, they override `reduction`, and
+`size_average` and `reduce` have been deprecated since torch 0.4.1: torch warns where they are given, they override `reduction`, and
 their meaning together is easy to get wrong (`reduce=False` wins over `size_average`).
 
 ## Bad
@@ -68,7 +68,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     instead = f'reduction="{reduction}"' if reduction is not None else "reduction"
     yield RULE.finding(
         site,
-        f"{names} {'are' if len(known) > 1 else 'is'} deprecated and warns at every call; use {instead}",
+        f"{names} {'are' if len(known) > 1 else 'is'} deprecated, and torch warns of it; use {instead}",
         evidence=with_calls(op, ()),
         rewrite=_rewrite(site, site.node, reduction) if reduction is not None else None,
     )
