@@ -92,6 +92,7 @@ GOES_ON = {
     "suppressed": "with contextlib.suppress(TypeError):\n            self.helper = Helper()",
     "maybe no turn": "for _ in range(hidden):\n            self.helper = Helper()",
     "fits": "self.helper = Helper(hidden, depth=3)",
+    "changed options": "kept = {'size': 1}\n        kept.pop('size')\n        self.helper = Helper(hidden, **kept)",
     "hidden arguments": "self.helper = Helper(*hidden)",
     "whole number": "self.layer = nn.Linear(hidden, hidden // 2)",
     "rounded": "self.layer = nn.Linear(hidden, int(hidden / 2))",

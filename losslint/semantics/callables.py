@@ -96,7 +96,7 @@ def _call_partial(
     if not origin.operands:
         return calls.opaque_call(frame, "partial", given.all, node)
     merged = calls.Arguments(
-        (*origin.operands[1:], *given.positional), {**origin.keywords, **given.named}, given.complete
+        (*origin.operands[1:], *given.positional), {**origin.keywords, **given.named}, given.complete, given.spread
     )
     return calls.call_value(frame, origin.operands[0], node, state, merged)
 

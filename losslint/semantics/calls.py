@@ -43,11 +43,12 @@ TARGET_SLOTS = {
 
 
 class Arguments(Struct, frozen=True):
-    """The evaluated arguments of a call; `complete` is False where * or ** hide some."""
+    """The evaluated arguments of a call; `complete` is False where * or ** hide some, `spread` says that they gave some."""
 
     positional: tuple[Value, ...]
     named: Mapping[str, Value]
     complete: bool = True
+    spread: bool = False
 
     @property
     def all(self) -> tuple[Value, ...]:
@@ -114,7 +115,7 @@ def read_arguments(frame: Frame, node: cst.Call, state: State) -> Arguments:
             named[argument.keyword.value] = value
         else:
             positional.append(value)
-    return Arguments(tuple(positional), named, complete)
+    return Arguments(tuple(positional), named, complete, any(argument.star for argument in node.args))
 
 
 def _is_complete(value: Value) -> bool:

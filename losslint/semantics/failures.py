@@ -31,8 +31,11 @@ _BINDS_UNSEEN = re.compile(r"^\s*from\s+\S+\s+import\s*\(?\s*\*|\bglobals\(\)|\b
 
 
 def does_not_fit(function: Function, given: Arguments, skip_self: bool) -> bool:
-    """Whether a call of a plain function is a TypeError: an argument too many, one missing, or one of an unknown name."""
-    if function.decorators or not given.complete:
+    """Whether a call of a plain function is a TypeError: an argument too many, one missing, or one of an unknown name.
+
+    Nothing is said of `f(**options)`: the options may have changed since they were written.
+    """
+    if function.decorators or given.spread or not given.complete:
         return False
     declared = function.params
     first = [*declared.posonly_params, *declared.params][skip_self:]
