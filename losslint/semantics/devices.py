@@ -68,8 +68,14 @@ def device_of(
 
 
 def placing(value: Value) -> tuple[Value, ...]:
-    """The operands that have to be where the result is, members of lists singly: no indices, no settings."""
+    """The operands that have to be where the result is, members of lists singly: no indices, no settings.
+
+    With `device=x.device` it is x that decides.
+    """
     origin = value.origin
+    asked = origin.keywords.get("device")
+    if asked is not None and asked.origin.name == "device":
+        return asked.origin.operands[:1]
     if origin.name in ("getitem", "index_put"):
         return origin.operands[:1]
     row = operators().get(origin.name)

@@ -136,7 +136,11 @@ def _met(operands: tuple[Value, ...], on_cpu: tuple[Value, ...]) -> tuple[Value,
 
 def _is_made(value: Value) -> bool:
     row = operators().get(value.origin.name)
-    return row is not None and row.shape is Shape.FACTORY
+    asked = value.origin.keywords.get("device")
+    follows = (
+        asked is not None and asked.origin.name == "device"
+    )  # it is where another tensor is, for that one's reason
+    return row is not None and row.shape is Shape.FACTORY and not follows
 
 
 def _is_moved(value: Value) -> bool:
