@@ -57,7 +57,7 @@ def lambda_value(frame: Frame, node: cst.Lambda, state: State) -> Value:
 
 def _closure(frame: Frame, node: Function | cst.Lambda, state: State, name: str, label: str) -> Value:
     made = Value(frame.machine.fresh(), Kind.FUNCTION, origin=Origin(name, site=frame.site(node), label=label))
-    frame.machine.closures[made.key] = (frame, state)
+    frame.machine.closures[made.key] = (frame.instance, state)
     return made
 
 
@@ -104,10 +104,10 @@ def _call_partial(
 def _call_closure(
     frame: Frame, function: Value, site: Site, node: cst.Call, state: State, arguments: calls.Arguments | None
 ) -> Value:
-    definer, defined = frame.machine.closures.get(function.key, (frame, state))
+    instance, defined = frame.machine.closures.get(function.key, (frame.instance, state))
     arguments = arguments or calls.read_arguments(frame, node, state)
     around = {**defined.scope, **(state.scope if state.frame == defined.frame else {})}
-    callee = type(frame)(frame.machine, site.unit, definer.instance, frame.depth + 1)
+    callee = type(frame)(frame.machine, site.unit, instance, frame.depth + 1)
     if isinstance(site.node, cst.FunctionDef):
         symbol = function.origin.label
         return inlining.run_call(frame, callee, symbol, site.node, arguments, node, state, False, around)

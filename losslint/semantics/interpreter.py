@@ -16,15 +16,15 @@ import libcst as cst
 from losslint.semantics.frame import Frame
 from losslint.semantics.graph import Graph
 from losslint.semantics.instances import build_instance
-from losslint.semantics.machine import Machine, Resolver, Surroundings, TooMuchWork, alone, nothing_elsewhere
-from losslint.semantics.members import foreign_bases
+from losslint.semantics.kept import kept_for_a_file
+from losslint.semantics.machine import Hints, Machine, Resolver, Surroundings, TooMuchWork, alone, nothing_elsewhere
+from losslint.semantics.members import Instance, foreign_bases
 from losslint.semantics.names import Function, Unit
 from losslint.semantics.parameters import entry_scope
 from losslint.semantics.state import State
 from losslint.semantics.statements import run_function, run_suite
 from losslint.semantics.values import Kind, Role, Site, Value
 
-Hints = Mapping[str, tuple[Kind, Role]]
 SCRIPT = "<module>"
 
 
@@ -65,11 +65,11 @@ def _hints(machine: Machine) -> Hints:
 
 
 def _run(unit: Unit, entry: str, function: Function, hints: Hints, resolve: Resolver) -> tuple[Machine, Graph]:
-    machine = Machine(unit, hints, resolve)
     owner = entry.rpartition(".")[0]
     is_method = owner in unit.classes
-    instance = build_instance(machine, unit, owner) if is_method else None
-    machine.built = machine.statements
+    machine, instance = (
+        _constructed(unit, owner, resolve, hints) if is_method else (Machine(unit, hints, resolve), None)
+    )
     frame = Frame(machine, unit, instance)
     frame.active = (function,)
     state = State()
@@ -79,7 +79,6 @@ def _run(unit: Unit, entry: str, function: Function, hints: Hints, resolve: Reso
     with contextlib.suppress(TooMuchWork, RecursionError):
         machine.fall(function, unit, run_function(frame, function, state).falling)
         unbound = machine.never_bound()
-    machine.closures.clear()  # they hold the machine, and through it everything that it has seen
     classes = instance.lineage if instance is not None else ()
     graph = Graph(
         entry,
@@ -99,6 +98,22 @@ def _run(unit: Unit, entry: str, function: Function, hints: Hints, resolve: Reso
     return machine, graph
 
 
+def _constructed(unit: Unit, owner: str, resolve: Resolver, hints: Hints) -> tuple[Machine, Instance]:
+    """A machine that has run the constructor of a class, and the instance that it left."""
+    known, instance = _construction(unit, owner, resolve)
+    machine = known.copy(hints)
+    return machine, replace(instance, built=machine.instances)
+
+
+@kept_for_a_file
+def _construction(unit: Unit, owner: str, resolve: Resolver) -> tuple[Machine, Instance]:
+    """A constructor depends on no entry of its class, nor on what is learned of one: it is run once."""
+    machine = Machine(unit, {}, resolve)
+    instance = build_instance(machine, unit, owner)
+    machine.built = machine.statements
+    return machine, instance
+
+
 def _is_static(function: Function) -> bool:
     names = [decorator.decorator for decorator in function.decorators]
     return any(isinstance(name, cst.Name) and name.value == "staticmethod" for name in names)
@@ -111,5 +126,4 @@ def _run_script(unit: Unit, resolve: Resolver) -> Graph:
     suite = cst.IndentedBlock(body=[node for node in unit.module.body if isinstance(node, cst.BaseStatement)])
     with contextlib.suppress(TooMuchWork, RecursionError):
         run_suite(frame, suite, [State()])
-    machine.closures.clear()
     return Graph(SCRIPT, tuple(machine.ops), unit)

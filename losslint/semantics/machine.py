@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -32,7 +33,7 @@ from losslint.semantics.values import (
 )
 
 if TYPE_CHECKING:
-    from losslint.semantics.frame import Frame
+    from losslint.semantics.members import Instance
 
 MAX_OPERATORS = 20_000
 MAX_STATEMENTS = 12_000
@@ -46,6 +47,7 @@ T = TypeVar("T")
 _STRONGEST_FIRST = (Gradient.CARRIES, Gradient.ZERO, Gradient.CUT)
 
 
+Hints = Mapping[str, tuple[Kind, Role]]
 Resolver = Callable[[Unit, str], "tuple[Unit, str] | None"]
 Surroundings = Callable[[Unit], "Mapping[Path, str] | None"]
 
@@ -82,9 +84,7 @@ class Mark:
 class Machine:
     """State shared by all paths of one analysis."""
 
-    def __init__(
-        self, unit: Unit, hints: Mapping[str, tuple[Kind, Role]], resolve: Resolver = nothing_elsewhere
-    ) -> None:
+    def __init__(self, unit: Unit, hints: Hints, resolve: Resolver = nothing_elsewhere) -> None:
         self.unit = unit
         self.hints = hints
         self.resolve = resolve
@@ -103,7 +103,7 @@ class Machine:
         self.inlined: set[int] = set()
         self.results: dict[Hashable, Value] = {}
         self.opaque: set[int] = set()
-        self.closures: dict[int, tuple[Frame, State]] = {}
+        self.closures: dict[int, tuple[Instance | None, State]] = {}
         self.decorated: dict[int, Value | None] = {}
         self.undecorated: set[int] = set()
         self.falling: list[Falling] = []
@@ -112,6 +112,15 @@ class Machine:
         self._numbers: dict[Hashable, int] = {}
         self._frames = 0
         self.loop_depth = 0
+
+    def copy(self, hints: Hints) -> Machine:
+        """Another machine that knows what this one does; what either learns from now on, the other does not."""
+        other = copy(self)
+        for name, kept in vars(self).items():
+            if isinstance(kept, (dict, list, set)):
+                setattr(other, name, kept.copy())
+        other.hints = hints
+        return other
 
     def mark(self) -> Mark:
         """What has been recorded up to here."""
