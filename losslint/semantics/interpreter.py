@@ -7,7 +7,6 @@ run starts with it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 

@@ -30,13 +30,36 @@ class Unparsable(Exception):
         self.path = path
 
 
-class Piece:
-    """The statements of a module from one character on, with the comments above them; or a module that is parsed already."""
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Where a statement begins, behind its decorators: its line, from 1, and how many bytes of that are before it.
 
-    def __init__(self, path: Path, text: str, start: int = 0, module: cst.Module | None = None) -> None:
+    `inner` is where the statements in the body of a class begin.
+    """
+
+    line: int
+    column: int
+    inner: tuple[Begin, ...] = ()
+
+
+class Piece:
+    """The statements of a module from one character on, with the comments above them; or a module that is parsed already.
+
+    `begins` is where its statements begin, as far as that is known.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        text: str,
+        start: int = 0,
+        module: cst.Module | None = None,
+        begins: tuple[Begin, ...] = (),
+    ) -> None:
         self._path = path
         self.text = text
         self.start = start
+        self.begins = begins
         if module is not None:
             self.module = module
 
@@ -95,8 +118,19 @@ def divide(path: Path, text: str, tree: ast.Module) -> Division | None:
     for line in lines:
         starts.append(starts[-1] + len(line))
     edges = [*(starts[row] for row in rows), len(text)]
-    pieces = tuple(Piece(path, text[start:end], start) for start, end in pairwise(edges))
+    begins: list[list[Begin]] = [[] for _ in rows]
+    for number, node in statements if "\f" not in text else ():  # Python and libcst count a form feed differently
+        begins[number].append(_begin(node))
+    pieces = tuple(
+        Piece(path, text[start:end], start, begins=tuple(inside))
+        for (start, end), inside in zip(pairwise(edges), begins, strict=True)
+    )
     return Division(pieces, tuple(statements), lines, indents.pop() if indents else INDENT)
+
+
+def _begin(node: ast.stmt) -> Begin:
+    inner = tuple(map(_begin, node.body)) if isinstance(node, ast.ClassDef) else ()
+    return Begin(node.lineno, node.col_offset, inner)
 
 
 def _with_comments(lines: Sequence[str], row: int, ended: int) -> int:

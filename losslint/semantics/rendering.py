@@ -58,15 +58,15 @@ class _Recorded:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         found = self._state.found
-        start = self._start if self._start_node is None else found[self._start_node][0]
-        end = len(self._state.tokens) if self._end_node is None else found[self._end_node][1]
-        found[self._node] = (start, end)
+        start = self._start if self._start_node is None else found[id(self._start_node)][0]
+        end = len(self._state.tokens) if self._end_node is None else found[id(self._end_node)][1]
+        found[id(self._node)] = (start, end)
 
 
 class _Recording(_Rendering):
     def __init__(self, module: cst.Module) -> None:
         super().__init__(default_indent=module.default_indent, default_newline=module.default_newline)
-        self.found: dict[cst.CSTNode, tuple[int, int]] = {}
+        self.found: dict[int, tuple[int, int]] = {}  # by identity: a node's own hash is slow
         self._starts: list[int] = []
 
     def before_codegen(self, node: cst.CSTNode) -> None:
@@ -74,8 +74,8 @@ class _Recording(_Rendering):
 
     def after_codegen(self, node: cst.CSTNode) -> None:
         start = self._starts.pop()
-        if node not in self.found:
-            self.found[node] = (start, len(self.tokens))
+        if id(node) not in self.found:
+            self.found[id(node)] = (start, len(self.tokens))
 
     def record_syntactic_position(  # type: ignore[override]
         self, node: cst.CSTNode, *, start_node: cst.CSTNode | None = None, end_node: cst.CSTNode | None = None
@@ -90,16 +90,37 @@ def text_of(node: cst.CSTNode, indent: str, newline: str) -> str:
     return "".join(state.tokens)
 
 
-def byte_spans(module: cst.Module, before: int = 0) -> dict[cst.CSTNode, tuple[int, int]]:
-    """Where each node of a module starts and ends, in bytes, without the white space and comments around it.
+class Spans:
+    """Where in a file each node of a part of it stands, in bytes, without the white space and comments around it."""
 
-    `before` is how many bytes of the file come before the module.
-    """
+    def __init__(self, state: _Recording, before: int = 0) -> None:
+        self._found = state.found
+        self._offsets = list(accumulate(map(_byte_length, state.tokens), initial=before))
+
+    def __contains__(self, node: cst.CSTNode) -> bool:
+        return id(node) in self._found
+
+    def __getitem__(self, node: cst.CSTNode) -> tuple[int, int]:
+        start, end = self._found[id(node)]
+        last = len(self._offsets) - 1
+        return self._offsets[min(start, last)], self._offsets[min(end, last)]
+
+
+def spans_in_module(module: cst.Module, before: int = 0) -> Spans:
+    """Where the nodes of a module are; `before` is how many bytes of the file come before it."""
     state = _Recording(module)
     module._codegen(state)
-    offsets = list(accumulate(map(_byte_length, state.tokens), initial=before))
-    last = len(offsets) - 1
-    return {node: (offsets[min(start, last)], offsets[min(end, last)]) for node, (start, end) in state.found.items()}
+    return Spans(state, before)
+
+
+def spans_in_statement(module: cst.Module, statement: cst.BaseStatement, indent: str, start: int) -> Spans:
+    """Where the nodes of one statement of a module are, which starts at a byte of the file, decorators before it left out."""
+    state = _Recording(module)
+    if indent:
+        state.increase_indent(indent)
+    statement._codegen(state)
+    ahead = sum(map(_byte_length, state.tokens[: state.found[id(statement)][0]]))
+    return Spans(state, start - ahead)
 
 
 def _byte_length(token: str) -> int:
