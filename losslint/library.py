@@ -25,6 +25,7 @@ class Library:
         self._project = project
         self._units: OrderedDict[Path, Unit | None] = OrderedDict()
         self._sources: dict[Path, Source] = {}
+        self._keys: dict[Unit, Path] = {}
         self._positions: dict[Path, Positions] = {}
         self._resolved: dict[tuple[Path, str], tuple[Unit, str] | None] = {}
         self._neighbours: dict[Path, tuple[Path, ...] | None] = {}
@@ -43,7 +44,7 @@ class Library:
         if isinstance(unit, Diagnostic):
             return unit
         self._forget(key)
-        self._units[key], self._sources[key] = unit, source
+        self._units[key], self._sources[key], self._keys[unit] = unit, source, key
         return unit
 
     def trim(self) -> None:
@@ -62,6 +63,7 @@ class Library:
         self._sources.pop(key, None)
         self._positions.pop(key, None)
         if unit is not None:
+            self._keys.pop(unit, None)
             self._resolved = {
                 asked: found for asked, found in self._resolved.items() if found is None or found[0] is not unit
             }
@@ -76,7 +78,7 @@ class Library:
             return self._resolved[key]
         known = self._resolved[key]
         if known is not None:
-            self._units.move_to_end(known[0].path.absolute())
+            self._units.move_to_end(self._keys[known[0]])
         return known
 
     def _unit(self, path: Path) -> Unit | None:
@@ -97,7 +99,7 @@ class Library:
         unit = self._parsed(path, source, tree)
         if isinstance(unit, Diagnostic):
             return None
-        self._sources[path.absolute()] = source
+        self._sources[path.absolute()], self._keys[unit] = source, path.absolute()
         return unit
 
     def _parsed(self, path: Path, source: Source, tree: ast.Module | Diagnostic) -> Unit | Diagnostic:

@@ -184,9 +184,10 @@ class Rule:
         """All findings of this rule in one graph."""
         for handler in self.graph_handlers:
             yield from handler(graph)
-        for op in graph.named(*self.op_handlers):
-            for op_handler in self.op_handlers[op.name]:
-                yield from op_handler(op, graph)
+        if self.op_handlers:
+            for op in graph.named(*self.op_handlers):
+                for op_handler in self.op_handlers[op.name]:
+                    yield from op_handler(op, graph)
 
 
 def zero_path(value: Value) -> tuple[Step, ...]:

@@ -122,9 +122,10 @@ def _index(frame: Frame, node: cst.CSTNode) -> Value:
 
 def bind_target(frame: Frame, target: cst.BaseExpression, value: Value, state: State) -> None:
     """Bind the names of an assignment target; unpacking takes elements where they are known."""
+    if type(target) is cst.Name:  # most are, and isinstance is slow with libcst's classes
+        state.bind(target.value, value)
+        return
     match target:
-        case cst.Name(value=name):
-            state.bind(name, value)
         case cst.Tuple(elements=elements) | cst.List(elements=elements):
             _unpack(frame, elements, value, state)
         case cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=name)):

@@ -133,9 +133,11 @@ def _moved(tensor: Value, arguments: Sequence[Value]) -> Device:
 def joint(values: Iterable[Value]) -> Device:
     """Where the result of several operands is."""
     placed = [value for value in _spread(values) if value.kind not in _PLACELESS]
-    if any(is_on_input(value) for value in placed):
+    if not placed:
+        return Device.UNKNOWN
+    if any(map(is_on_input, placed)):
         return Device.INPUT
-    if any(is_on_cpu(value) for value in placed):
+    if any(map(is_on_cpu, placed)):
         return Device.DEFAULT  # with anything that is elsewhere the operator fails
     made = [value for value in placed if value.kind is not Kind.UNKNOWN or value.role is not Role.CONFIG]
     if made and all(value.device is Device.DEFAULT for value in made):

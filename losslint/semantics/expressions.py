@@ -135,7 +135,7 @@ def _attribute(frame: Frame, node: cst.Attribute, state: State) -> Value:
     if qualified is not None and qualified.split(".")[0] in ("torch", "math", "numpy"):
         return frame.library_value(qualified, node)
     name = node.attr.value
-    if isinstance(node.value, cst.Name) and node.value.value == "self":
+    if type(node.value) is cst.Name and node.value.value == "self":
         return frame.refined(frame.self_attribute(name, node, state), state)
     receiver = evaluate(frame, node.value, state)
     frame.use(receiver, node, state, "attribute")

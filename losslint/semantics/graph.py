@@ -134,8 +134,10 @@ class Graph:
 
     def named(self, *names: str) -> Iterator[Op]:
         """The operators with one of these names, in order."""
-        found = [numbered for name in dict.fromkeys(names) for numbered in self._by_name.get(name, ())]
-        return (self.ops[number] for number in (found if len(names) == 1 else sorted(found)))
+        by_name = self._by_name
+        found = [by_name[name] for name in names if name in by_name]
+        numbers = found[0] if len(found) == 1 else sorted(set().union(*found))
+        return map(self.ops.__getitem__, numbers)
 
     @cached_property
     def _by_name(self) -> dict[str, list[int]]:

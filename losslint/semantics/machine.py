@@ -68,7 +68,10 @@ class TooMuchWork(Exception):
 
 def strongest_gradient(gradients: Sequence[Gradient]) -> Gradient:
     """What a value made of several others carries: one that carries wins, then zero, then cut."""
-    return next((each for each in _STRONGEST_FIRST if each in gradients), Gradient.NEUTRAL)
+    for each in _STRONGEST_FIRST:
+        if each in gradients:
+            return each
+    return Gradient.NEUTRAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,9 @@ class Machine:
     def is_refused(self, state: State) -> bool:
         """Whether the constructor would have raised for what a path takes its settings to be."""
         known = state.assumptions
-        return any(all(known.get(asked) is answer for asked, answer in each) for each in self.refused)
+        return bool(self.refused) and any(
+            all(known.get(asked) is answer for asked, answer in each) for each in self.refused
+        )
 
     def local_names(self, function: Function) -> frozenset[str]:
         """The names that a function binds itself."""
@@ -224,7 +229,7 @@ class Machine:
 
     def unknown(self, node: cst.CSTNode | None, unit: Unit, operands: Sequence[Value] = (), label: str = "") -> Value:
         """A value nothing is known of but what went into it."""
-        carries = any(value.gradient is Gradient.CARRIES for value in operands)
+        carries = bool(operands) and any(value.gradient is Gradient.CARRIES for value in operands)
         if label.endswith("()") and node is not None:
             self.opaque.add(id(node))
         return Value(

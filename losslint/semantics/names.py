@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TypeGuard, TypeVar
+from typing import TypeGuard, TypeVar, overload
 
 import libcst as cst
 
@@ -17,6 +17,7 @@ from losslint.semantics.rendering import text_of
 
 Function = cst.FunctionDef
 Node = TypeVar("Node", bound=cst.CSTNode)
+T = TypeVar("T")
 
 
 def dotted(node: cst.BaseExpression) -> str | None:
@@ -182,9 +183,28 @@ class _InPieces(Mapping[str, Node]):
         self._numbers = numbers
         self._found = found
         self._of = of
+        self._known: dict[str, Node] = {}
 
     def __getitem__(self, name: str) -> Node:
-        return self._of(self._found[self._numbers[name]].names)[name]
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = self._of(self._found[self._numbers[name]].names)[name]
+        return known
+
+    @overload
+    def get(self, name: str) -> Node | None: ...
+
+    @overload
+    def get(self, name: str, default: T) -> Node | T: ...
+
+    def get(self, name: str, default: object = None) -> object:
+        """What a name is bound to; without the errors that a mapping makes of the names it has not, which are most."""
+        if name not in self._numbers:
+            return default
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
     def __contains__(self, name: object) -> bool:
         return name in self._numbers

@@ -7,6 +7,7 @@ replaced, never mutated, so operators can keep references to it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 
 from losslint.semantics.graph import Call, Condition
 from losslint.semantics.sizes import Sizes
@@ -94,11 +95,13 @@ def join_states(states: Sequence[State], join: Callable[[Sequence[Value]], Value
     if not rest:
         return first
     merged = first.fork()
-    scope: dict[str, Value] = {}
-    for name in dict.fromkeys(name for state in states for name in state.scope):
-        values = [state.scope[name] for state in states if name in state.scope]
-        scope[name] = values[0] if all(value is values[0] for value in values) else join(values)
-    merged.scope = scope
+    scopes = [state.scope for state in states]
+    joined: dict[str, Value] = {}
+    for name in dict.fromkeys(chain.from_iterable(scopes)):
+        values = [scope[name] for scope in scopes if name in scope]
+        chosen = values[0]
+        joined[name] = join(values) if any(value is not chosen for value in values) else chosen
+    merged.scope = joined
     merged.shapes = dict(
         first.shapes.items() & frozenset.intersection(*(frozenset(each.shapes.items()) for each in states))
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -88,11 +88,8 @@ def _limited(frame: Frame, states: list[State]) -> list[State]:
 
 def _same(left: State, right: State) -> bool:
     """Two paths that bind the same values and are guarded alike need to be run only once."""
-    if left.scope is not right.scope:
-        if left.scope.keys() != right.scope.keys():
-            return False
-        if any(value.key != right.scope[name].key for name, value in left.scope.items()):
-            return False
+    if left.scope is not right.scope and not _binds_same(left.scope, right.scope):
+        return False
     if (
         left.guards != right.guards
         or left.shapes != right.shapes
@@ -102,6 +99,16 @@ def _same(left: State, right: State) -> bool:
     right.assumptions = {
         key: answer for key, answer in right.assumptions.items() if left.assumptions.get(key) is answer
     }
+    return True
+
+
+def _binds_same(left: Mapping[str, Value], right: Mapping[str, Value]) -> bool:
+    if left.keys() != right.keys():
+        return False
+    for name, value in left.items():
+        other = right[name]
+        if value is not other and value.key != other.key:
+            return False
     return True
 
 
@@ -166,14 +173,13 @@ def _continue(frame: Frame, node: cst.Continue, state: State, flow: Flow) -> Non
 
 
 def _assign(frame: Frame, target: cst.BaseExpression, value: Value, state: State) -> None:
-    match target:
-        case cst.Attribute(value=tensor, attr=cst.Name(value="requires_grad")) if value.has_constant:
-            receiver = frame.evaluate(tensor, state)
-            made = with_gradient(frame, receiver, value.constant is True, target, state)
-            if made is not receiver:
-                bind_target(frame, tensor, made, state)
-        case _:
-            bind_target(frame, target, value, state)
+    if type(target) is cst.Attribute and target.attr.value == "requires_grad" and value.has_constant:
+        receiver = frame.evaluate(target.value, state)
+        made = with_gradient(frame, receiver, value.constant is True, target, state)
+        if made is not receiver:
+            bind_target(frame, target.value, made, state)
+    else:
+        bind_target(frame, target, value, state)
 
 
 def _augmented(frame: Frame, node: cst.AugAssign, state: State, flow: Flow) -> None:

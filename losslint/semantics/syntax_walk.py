@@ -44,10 +44,11 @@ def children(node: cst.CSTNode) -> list[cst.CSTNode]:
     found: list[cst.CSTNode] = []
     for name in names:
         value = getattr(node, name)
-        if isinstance(value, (list, tuple)):
-            found += [each for each in value if _IS_NODE[type(each)]]
-        elif _IS_NODE[type(value)]:
+        kind = type(value)
+        if _IS_NODE[kind]:
             found.append(value)
+        elif kind is tuple or kind is list:
+            found += [each for each in value if _IS_NODE[type(each)]]
     return found
 
 
@@ -57,7 +58,8 @@ def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     while pending:
         current = pending.pop()
         yield current
-        pending += reversed(children(current))
+        if _FIELDS.get(type(current)) != ():
+            pending += reversed(children(current))
 
 
 def holds(outer: cst.CSTNode, inner: cst.CSTNode) -> bool:

@@ -89,17 +89,19 @@ _STRUCTURED = frozenset({cst.UnaryOperation, cst.BooleanOperation, cst.Compariso
 
 def _structured_test(frame: Frame, node: cst.BaseExpression, state: State) -> Test | None:
     """The test of `not`, `and`, `or`, a comparison, `bool(x)` and `torch.is_tensor(x)`."""
-    match node:
-        case cst.Call(func=cst.Name(value="bool"), args=[argument]):
-            return read_test(frame, argument.value, state)
-        case cst.Call(func=func, args=[subject]) if frame.unit.qualified(func) == "torch.is_tensor":
-            return _instance(frame.evaluate(subject.value, state), "torch.Tensor", state, frame.evaluate(node, state))
-        case cst.Comparison(left=left, comparisons=[target]):
-            return _compared(frame, node, left, target, state)
-        case cst.UnaryOperation(operator=cst.Not(), expression=inner):
-            return read_test(frame, inner, state).inverted()
-        case cst.BooleanOperation(left=left, operator=operator, right=right):
-            return _junction(frame, left, right, isinstance(operator, cst.And), state)
+    if type(node) is cst.Comparison:
+        return _compared(frame, node, node.left, node.comparisons[0], state) if len(node.comparisons) == 1 else None
+    if type(node) is cst.UnaryOperation:
+        return read_test(frame, node.expression, state).inverted() if type(node.operator) is cst.Not else None
+    if type(node) is cst.BooleanOperation:
+        return _junction(frame, node.left, node.right, type(node.operator) is cst.And, state)
+    if type(node) is not cst.Call or len(node.args) != 1:
+        return None
+    subject = node.args[0].value
+    if type(node.func) is cst.Name and node.func.value == "bool":
+        return read_test(frame, subject, state)
+    if frame.unit.qualified(node.func) == "torch.is_tensor":
+        return _instance(frame.evaluate(subject, state), "torch.Tensor", state, frame.evaluate(node, state))
     return None
 
 
