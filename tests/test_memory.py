@@ -186,6 +186,14 @@ def test_functions_that_mention_a_word_are_found_without_the_others() -> None:
     assert [name for name, _ in unit.parsed_functions()] == ["first"]
 
 
+def test_functions_that_return_a_name_are_found_without_those_that_use_it() -> None:
+    text = "def first(x):\n    return (x,\n            loss)\ndef second(loss):\n    return loss.mean()\n"
+    division = divide(Path("a.py"), text, ast.parse(text))
+    assert division is not None
+    unit = unit_in_pieces(Path("a.py"), "a.py", text, division)
+    assert [name for name, _ in unit.functions_that_return("loss")] == ["first"]
+
+
 def test_functions_that_call_a_name_are_found_without_those_that_define_it() -> None:
     text = "class Loss:\n    def forward(self, x):\n        return x\ndef second(x):\n    return Loss().forward (x)\n"
     division = divide(Path("a.py"), text, ast.parse(text))

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 import libcst as cst
 
 from losslint.semantics.graph import Graph
-from losslint.semantics.kept import kept_for_a_file
-from losslint.semantics.names import Function
+from losslint.semantics.kept import kept_for_a_file, kept_with_unit
+from losslint.semantics.names import Function, Unit
 from losslint.semantics.sizes import Size, Sizes
 from losslint.semantics.syntax_walk import nodes_of_kind
 
@@ -51,10 +51,15 @@ def documented_sizes(graph: Graph) -> dict[int, Sizes]:
 
 def _where_made(graph: Graph, name: str) -> Sizes | None:
     """The shape that the only other function of the file that returns something of this name gives it in its docstring."""
-    others = (each for _, each in graph.unit.functions_that_mention(name) if each is not graph.function)
-    makers = [each for each in others if name in _returned(each)]
+    makers = [each for each in _that_return(graph.unit, name) if each is not graph.function]
     text = makers[0].get_docstring() if len(makers) == 1 else None
-    return shapes_in(text, _returned(makers[0])).get(name) if text else None
+    return _shapes_in(text, _returned(makers[0])).get(name) if text else None
+
+
+@kept_with_unit
+def _that_return(unit: Unit, name: str) -> tuple[Function, ...]:
+    """The functions of a file that return something of this name."""
+    return tuple(each for _, each in unit.functions_that_return(name) if name in _returned(each))
 
 
 @kept_for_a_file

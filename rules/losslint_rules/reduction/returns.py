@@ -8,7 +8,7 @@ import libcst as cst
 
 from losslint.semantics.graph import Graph
 from losslint.semantics.kept import kept_for_a_file, kept_with_graph
-from losslint.semantics.names import Function
+from losslint.semantics.names import Function, Unit
 from losslint.semantics.syntax_walk import nodes_of_kind
 from losslint.semantics.terms import returned_values
 from losslint.semantics.values import Kind, Reduced, Value
@@ -88,11 +88,16 @@ def leaves_reduction_open(graph: Graph) -> bool:
         return True
     if any(_FLAG.search(name) for each in (function, constructor) if each is not None for name in _flags(each)):
         return True
-    if _SELF_OPTION.search(graph.unit.text) and _SELF_OPTION.search(graph.unit.code(function)):
+    if _has_own_option(graph.unit) and _SELF_OPTION.search(graph.unit.code(function)):
         return True
     if any(not _is_harmless(decorator) for decorator in function.decorators):
         return True
     return bool(_PER_ELEMENT.search(function.name.value) or _PER_ELEMENT.search(_documentation(graph, function)))
+
+
+@kept_for_a_file
+def _has_own_option(unit: Unit) -> bool:
+    return _SELF_OPTION.search(unit.text) is not None
 
 
 def _parameters(function: Function) -> list[cst.Param]:

@@ -71,9 +71,9 @@ def in_source(graph: Graph) -> Iterator[Finding]:
             bound = op.scope.get(f"self.{name}")
             if bound is not None and bound.key != value.key:
                 yield from _replaced(graph, instance, name, value, bound)
-    if any("requires_grad" in base.unit.code(function) for base, function in _constructors(instance)):
-        return
     trained = {value.key: name for name, value in instance.attributes.items() if _is_parameter(value)}
+    if not trained or any(base.unit.mentions(function, "requires_grad") for base, function in _constructors(instance)):
+        return
     for op in graph.ops:
         leaf = _leaf(op.operands[0]) if op.detail == IN_PLACE and op.gradient_matters and op.operands else None
         if leaf is not None and leaf.key in trained:

@@ -84,8 +84,7 @@ def _registers(instance: Instance) -> bool:
     constructor = instance.method("__init__")
     if constructor is None or any(instance.method(name) for name in _TAKES_CARE):
         return True
-    code = constructor.owner.unit.code(constructor.function)
-    return any(word in code for word in _REGISTERS)
+    return constructor.owner.unit.mentions(constructor.function, *_REGISTERS)
 
 
 def _hides_one(value: Value) -> bool:

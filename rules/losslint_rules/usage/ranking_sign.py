@@ -63,11 +63,13 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
         if pair is None:
             continue
         added, taken = pair
-        sides = _side(added, graph), _side(taken, graph)
         similar = is_similarity(added) and is_similarity(taken)
         distant = is_distance(added) and is_distance(taken)
         wrong = ("positive", "negative") if similar else ("negative", "positive") if distant else None
-        if wrong is None or sides != wrong:
+        if wrong is None:
+            continue
+        sides = _side(added, graph), _side(taken, graph)
+        if sides != wrong:
             continue
         what, aim = ("similarity", "higher") if similar else ("distance", "lower")
         steps = [
