@@ -24,7 +24,7 @@ from losslint.semantics.known_shapes import from_operator
 from losslint.semantics.machine import MAX_CALL_DEPTH
 from losslint.semantics.measures import data_sizes, listed_sizes
 from losslint.semantics.names import dotted
-from losslint.semantics.operators import Operator, Parameter, Shape, lookup_function, lookup_module
+from losslint.semantics.operators import REQUIRED, Operator, Parameter, Shape, lookup_function, lookup_module
 from losslint.semantics.sizes import rank_of
 from losslint.semantics.state import State
 from losslint.semantics.transfer import apply_operator
@@ -229,6 +229,8 @@ def operator_call(
         first = operator.parameters[0].name if operator.parameters else "input"
         bound = {first: receiver, **{name: value for name, value in bound.items() if name != first}}
         positional = (receiver, *positional)
+    if _lacks_an_operand(parameters, bound):
+        return frame.machine.unknown(node, frame.unit, tuple(bound.values()), f"{operator.name}()")
     pairwise = lookup_function(f"torch.{operator.name}imum") if operator.name in ("max", "min") else None
     if pairwise is not None and "dim" in bound and _is_paired(bound):  # torch.max(x, y)
         return apply_operator(frame.machine, state, pairwise, _pair(bound), positional, frame.site(node))
@@ -250,6 +252,12 @@ def operator_call(
     made = apply_operator(frame.machine, state, operator, bound, positional, frame.site(node), module)
     state.learn_shapes(from_operator(operator.name, bound, made.rank, state.shapes))
     return made
+
+
+def _lacks_an_operand(parameters: Sequence[Parameter], bound: Mapping[str, Value]) -> bool:
+    """Whether an argument is missing that torch cannot do without: a star hides it, or the method is another library's."""
+    needed = (parameter.name for parameter in parameters if parameter.default is REQUIRED)
+    return any(name not in bound or bound[name].kind is Kind.NONE for name in needed)
 
 
 def _is_paired(bound: Mapping[str, Value]) -> bool:

@@ -122,7 +122,7 @@ class Frame:
             return value
         constant = self.unit.constants.get(name)
         if isinstance(constant, (cst.Integer, cst.Float, cst.SimpleString, cst.UnaryOperation, cst.BinaryOperation)):
-            return self.evaluate(constant, State())
+            return self._of_module().evaluate(constant, State())
         if isinstance(constant, cst.Call) and self._makes_tensor(constant):
             return self._tensor_constant(constant)
         if name in self.unit.imports:
@@ -145,11 +145,15 @@ class Frame:
             node = node.func.value
         return False
 
+    def _of_module(self) -> Frame:
+        """A frame in which the names of the function that runs are not local."""
+        return Frame(self.machine, self.unit, self.instance, self.depth)
+
     def _tensor_constant(self, node: cst.Call) -> Value:
         """A tensor that the module makes when it is imported, which is no operator of the loss."""
         outer, self.machine.ops = self.machine.ops, []
         try:
-            return self.evaluate(node, State())
+            return self._of_module().evaluate(node, State())
         finally:
             self.machine.ops = outer
 

@@ -103,8 +103,8 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     """Report the operator at which a whole term lost its gradient."""
     for dead in dead_terms(graph):
         elsewhere = any(map(returns_gradient, graph.returns))
-        if elsewhere and becomes_number(dead.term):
-            continue  # who gives arrays gets one back; the return for tensors is looked at by itself
+        if becomes_number(dead.term):
+            continue  # who gives arrays gets one back, and of a loss that is cut off by item() escaped-graph speaks
         for culprit in nearest_culprits(dead.term):
             if not is_nondifferentiable(culprit) or culprit.origin.site is None:
                 continue  # what lies behind a detach or an item() is not why the gradient is gone

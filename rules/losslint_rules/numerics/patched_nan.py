@@ -60,6 +60,7 @@ RULE = Rule(
     code="LL225",
     name="patched-nan",
     severity=Severity.WARNING,
+    doubted=True,
     confirmed_by=("degenerate", "saturation"),
 )
 

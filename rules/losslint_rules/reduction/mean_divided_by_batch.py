@@ -44,7 +44,9 @@ from losslint_rules.reduction.focal_weights import product_factors
 from losslint_rules.reduction.loss_operators import is_loss_operator, reduced_source
 from losslint_rules.shapes.batches import batch_source
 
-RULE = Rule(code="LL353", name="mean-divided-by-batch", severity=Severity.WARNING, confirmed_by=("scale",))
+RULE = Rule(
+    code="LL353", name="mean-divided-by-batch", severity=Severity.WARNING, doubted=True, confirmed_by=("scale",)
+)
 
 
 @RULE.on_op("div")

@@ -49,7 +49,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Kind, Role, Value
 from losslint_rules.shapes.cosine_use import meant_as_cosine
 
-RULE = Rule(code="LL421", name="half-normalised", severity=Severity.WARNING)
+RULE = Rule(code="LL421", name="half-normalised", severity=Severity.WARNING, doubted=True)
 
 _PRODUCTS = ("matmul", "mm", "bmm", "sum", "linear", "einsum")
 _PLACED = frozenset(

@@ -45,7 +45,7 @@ from losslint.semantics.terms import nearest_culprits, returned_values, terms
 from losslint.semantics.values import Gradient, Reduced, Site, Value
 from losslint_rules.usage.arguments import unsafe, with_argument
 
-RULE = Rule(code="LL717", name="gradient-penalty-without-graph", severity=Severity.ERROR)
+RULE = Rule(code="LL717", name="gradient-penalty-without-graph", severity=Severity.ERROR, doubted=True)
 
 
 @RULE.on_graph

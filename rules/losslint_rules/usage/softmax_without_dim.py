@@ -36,7 +36,7 @@ from losslint.rule import Finding, Rule, with_calls
 from losslint.semantics.graph import Graph, Op
 from losslint_rules.usage.arguments import is_complete, made_here
 
-RULE = Rule(code="LL719", name="softmax-without-dim", severity=Severity.WARNING)
+RULE = Rule(code="LL719", name="softmax-without-dim", severity=Severity.WARNING, doubted=True)
 
 
 @RULE.on_op("softmax", "log_softmax", "softmin")
@@ -52,5 +52,8 @@ def without_dim(op: Op, graph: Graph) -> Iterator[Finding]:
     yield RULE.finding(
         site,
         f"{op.name} without dim guesses the dimension ({guess}), and torch warns of it; say which one holds the classes",
+        severity=RULE.severity
+        if rank is None
+        else Severity.INFO,  # the guess is the last of two dimensions, or was tried
         evidence=with_calls(op, made_here(op.value, "is normalised over a guessed dimension") if module else ()),
     )

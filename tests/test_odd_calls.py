@@ -1,0 +1,60 @@
+"""Calls that hide, lack or misname their arguments: every operator, every rule, and nothing fails."""
+
+from __future__ import annotations
+
+import keyword
+from pathlib import Path
+
+import pytest
+
+from losslint import registry
+from losslint.diagnostic import Diagnostic
+from losslint.library import Library
+from losslint.linter import lint_source
+from losslint.semantics.losses import find_losses
+from losslint.semantics.operators import operators
+from losslint.semantics.project import Project
+from losslint.source import parse_ast, read_source
+
+NAMES = sorted(name for name in operators() if name.isidentifier() and not keyword.iskeyword(name))
+CALLS = (
+    "torch.{name}(*args)",
+    "torch.{name}(**kw)",
+    "torch.{name}()",
+    "torch.{name}(input=pred)",
+    "torch.{name}(pred, target, pred, target, pred)",
+    "torch.{name}([])",
+    'torch.{name}("mean")',
+    "F.{name}(pred, target, reduction=args)",
+    "pred.{name}(*args)",
+    "pred.{name}()",
+    "pred.{name}(None)",
+)
+USES = """
+def of_{position}_loss(pred, target, *args, **kw):
+    a = {call}
+    b = torch.where(a, pred, target) + pred.masked_fill(a, 0.0)
+    c = torch.log(a) + torch.sqrt(a) + pred / a + a / target + torch.exp(-a) + a**2
+    d = pred[a].mean() + (pred * a).sum() / a.sum() + torch.nan_to_num(a * pred).sum()
+    e = F.cross_entropy(a, target) + F.binary_cross_entropy(a, target) + F.kl_div(a, target)
+    if a:
+        return (b + c).mean() + a
+    return -a.mean() + d + e.mean()
+"""
+
+
+@pytest.mark.parametrize("first", range(0, len(NAMES), 20))
+def test_no_call_of_an_operator_makes_a_rule_fail(first: int, tmp_path: Path) -> None:
+    rules = registry.load(registry.select(["ALL"], [], [], True))
+    for name in NAMES[first : first + 20]:
+        path = tmp_path / f"{name}.py"
+        losses = "".join(USES.format(position=position, call=call.format(name=name)) for position, call in enumerate(CALLS))
+        path.write_text(f"import torch\nimport torch.nn.functional as F\n{losses}")
+        project = Project((tmp_path,))
+        source = read_source(path, str(path))
+        assert not isinstance(source, Diagnostic)
+        tree = parse_ast(source)
+        assert not isinstance(tree, Diagnostic)
+        found = find_losses(tree, path, project, ())
+        assert len(found) == len(CALLS)
+        lint_source(source, found, rules, Library(project))  # raises where a rule does
