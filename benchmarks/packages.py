@@ -54,7 +54,40 @@ READ_IN_FRESH_ROUNDS = {
     "pytorch-adapt": "0.0.83",
     "deepchem": "2.8.0",
 }
-PINNED = FIRST | SMALL | READ_IN_FRESH_ROUNDS
+# Every package of the fourteenth round in which something was found, right or wrong.
+FOUND_IN_ROUND_14 = {
+    "aniposelib-pytorch": "1.0.0",
+    "contrastive-ft": "0.4.3",
+    "disjrnet-pytorch": "0.1.2",
+    "doraemon-torch": "0.0.10a0",
+    "earthnet-models-pytorch": "0.1.1",
+    "focal-ce-loss": "0.0.3",
+    "gguf-gan": "0.0.1",
+    "inferno-torch": "0.0.8",
+    "loss-landscape": "0.0.5",
+    "mammut-pytorch": "0.0.7",
+    "mlflow-pytorch-exp": "0.0.1",
+    "neuraltrain": "0.0.2",
+    "profetorch": "0.0.2",
+    "protein-domain-segmentation": "0.1.4",
+    "pytorch-visualizer": "0.1.2",
+    "pytorchrl": "3.2.15",
+    "rctorch": "0.91",
+    "sk-in-torch": "0.0.3",
+    "torch-ecg": "0.0.33",
+    "torch-es": "0.0.1",
+    "torch-tools": "0.1.5",
+    "torchblocks": "1.0.0",
+    "torchblocks-chen": "1.0.1.10",
+    "torchcp": "1.2.1",
+    "torchcts": "0.4.1",
+    "torchmodal": "0.9.0",
+    "torchsense": "0.0.15",
+    "torchtraining": "0.0.1",
+    "unified-focal-loss-pytorch": "0.1.2",
+    "vaecompare": "1.0",
+}
+PINNED = FIRST | SMALL | READ_IN_FRESH_ROUNDS | FOUND_IN_ROUND_14
 
 
 def fetched(requirement: str, folder_of: Callable[[str], Path]) -> Path:

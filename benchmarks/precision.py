@@ -5,7 +5,7 @@ true, by rule, over all, and over those that fail a run by default (what doubted
 `--trust ALL`), and what is new or gone against benchmarks/precision/verdicts.toml, which is keyed by fingerprint.
 A fifth of the findings is judged a second time by somebody who did not write the rule and does not see the first verdict:
 `--blind-sample` prints that fifth as stubs for benchmarks/precision/second_verdicts.toml. `--unjudged` prints stubs for what
-has no verdict yet. Exits 1 if a finding is unjudged, a check crashed, or one of the bars below is missed.
+has no verdict yet. Exits 1 if a finding is unjudged, a check crashed, or what fails a run misses one of the bars below.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def check(folder: Path) -> list[dict[str, Any]] | str:
 
 
 def checked() -> tuple[list[Finding], int, list[str]]:
-    """All warnings and errors, how many infos there are beside them, and the packages on which a check crashed."""
+    """All warnings and errors about losses, how many infos there are beside them, and the packages on which a check crashed."""
     folders = pinned()
     largest_first = sorted(folders, key=lambda name: -sum(path.stat().st_size for path in folders[name].rglob("*.py")))
     with ThreadPoolExecutor(2) as pool:
@@ -91,8 +91,8 @@ def checked() -> tuple[list[Finding], int, list[str]]:
         if isinstance(report, str):
             crashed.append(f"{name}: {report.strip()[-300:]}")
             continue
-        loud = [Finding(name, each) for each in report if each["severity"] != "info"]
-        infos += len(report) - len(loud)
+        loud = [Finding(name, each) for each in report if each["severity"] != "info" and each["code"] < "LL9"]
+        infos += sum(each["severity"] == "info" for each in report)
         found += loud
     return found, infos, crashed
 
@@ -130,9 +130,10 @@ def print_precision(judged: list[Finding], verdicts: dict[str, dict[str, str]], 
     for code in sorted({code for code, _ in counts}):
         print(f"{code}: {counts[code, 'true']} true, {counts[code, 'false']} false")
     failing = [each for each in judged if not registry.index()[str(each.raw["code"])].doubted]
-    met = [print_share(name, part, verdicts) for name, part in (("all", judged), ("failing a run by default", failing))]
+    print_share("all, doubted ones too", judged, verdicts)
+    met = print_share("failing a run by default", failing, verdicts)
     print(f"{infos} infos beside them")
-    return all(met)
+    return met
 
 
 def print_share(name: str, judged: list[Finding], verdicts: dict[str, dict[str, str]]) -> bool:
