@@ -48,7 +48,9 @@ def test_no_call_of_an_operator_makes_a_rule_fail(first: int, tmp_path: Path) ->
     rules = registry.load(registry.select(["ALL"], [], [], True))
     for name in NAMES[first : first + 20]:
         path = tmp_path / f"{name}.py"
-        losses = "".join(USES.format(position=position, call=call.format(name=name)) for position, call in enumerate(CALLS))
+        losses = "".join(
+            USES.format(position=position, call=call.format(name=name)) for position, call in enumerate(CALLS)
+        )
         path.write_text(f"import torch\nimport torch.nn.functional as F\n{losses}")
         project = Project((tmp_path,))
         source = read_source(path, str(path))
