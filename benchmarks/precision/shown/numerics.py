@@ -57,16 +57,6 @@ def spectral_convergence() -> str:
     return f"auraloss SpectralConvergenceLoss, silent target: {found.item()}"
 
 
-@shows("b2e575ef77689086")
-def lpips_normalize() -> str:
-    """Features that are zero in all channels."""
-    features = torch.zeros(1, 3, 2, 2, requires_grad=True)
-    taken("lpips", "lpips/__init__.py", "normalize_tensor")["normalize_tensor"](features).sum().backward()
-    assert features.grad is not None
-    assert features.grad.isnan().all()
-    return f"lpips normalize_tensor, zero features: gradient {features.grad.flatten()[:3].tolist()}"
-
-
 @shows("cde54a252614dbbe")
 def p2s_norm() -> str:
     """The norm as P2SGradLoss writes it, of a zero embedding."""
