@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from losslint.semantics.carriers import carriers, members
+from losslint.semantics.carriers import carriers, made_of, members
 from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.kept import kept_with_graph
 from losslint.semantics.values import Gradient, Kind, Role, Value
@@ -42,9 +42,18 @@ def returns_gradient(op: Op) -> bool:
     return any(each.gradient is Gradient.CARRIES for each in returned_values(op))
 
 
+_TAKES_OUT = frozenset({"item", "tolist", "numpy", "escape"})
+
+
 def becomes_number(term: Value) -> bool:
-    """Whether a term is taken out for who asks what it is worth, or for NumPy: `loss.item()`, `loss.cpu().numpy()`."""
-    return term.origin.name in ("item", "tolist", "numpy")
+    """Whether a term is taken out for who asks what it is worth, or for NumPy: `loss.item()`, `loss.cpu().numpy()`.
+
+    `reference.new_tensor(loss.item())` packs the number again.
+    """
+    name, operands = term.origin.name, term.origin.operands
+    return name in _TAKES_OUT or (
+        name == "new_tensor" and any(each.origin.name in _TAKES_OUT for each in made_of(operands[1:]))
+    )
 
 
 def terms(value: Value) -> Iterator[Value]:

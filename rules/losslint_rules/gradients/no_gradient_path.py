@@ -48,6 +48,7 @@ RULE = Rule(
     code="LL102",
     name="no-gradient-path",
     severity=Severity.ERROR,
+    doubted=True,
     confirmed_by=("dead_gradient",),
     precondition=Precondition.GRADIENT,
 )

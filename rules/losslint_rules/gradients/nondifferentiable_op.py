@@ -69,6 +69,7 @@ RULE = Rule(
     code="LL101",
     name="nondifferentiable-op",
     severity=Severity.ERROR,
+    doubted=True,
     confirmed_by=("dead_gradient",),
 )
 

@@ -46,7 +46,9 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.terms import DeadTerm, becomes_number, dead_terms, inputs, returned_values, terms
 from losslint.semantics.values import Gradient, Role, Value
 
-RULE = Rule(code="LL103", name="rewrapped-tensor", severity=Severity.ERROR, confirmed_by=("dead_gradient",))
+RULE = Rule(
+    code="LL103", name="rewrapped-tensor", severity=Severity.ERROR, doubted=True, confirmed_by=("dead_gradient",)
+)
 
 _CONSTRUCTORS = frozenset({"tensor", "as_tensor", "scalar_tensor", "from_numpy", "Variable"})
 

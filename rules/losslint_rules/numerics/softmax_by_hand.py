@@ -72,7 +72,7 @@ def in_source(op: Op, graph: Graph) -> Iterator[Finding]:
     """Report a quotient with one and the same exponential above and below."""
     if len(op.operands) < 2 or not op.value.is_tensor or not graph.matters(op.value):
         return
-    below = {each.key for each in _exponentials(op.operands[1])}
+    below = {each.key for each in _exponentials(op.operands[1])} if _is_of_exponentials(op.operands[1]) else ()
     for exponential in _exponentials(op.operands[0]):
         exponent = exponential.origin.operands[0]
         severity = _unbounded(exponent) if exponential.key in below else None
@@ -101,6 +101,24 @@ def _exponentials(value: Value) -> Iterator[Value]:
             yield current
         elif current.origin.name in _PASSES:
             pending.extend(current.origin.operands)
+
+
+def _is_of_exponentials(total: Value) -> bool:
+    """Whether a divisor holds nothing beside exponentials and numbers: an overlap adds labels to what is a probability there."""
+    pending, seen = [total], 0
+    while pending and seen < 40:
+        current = pending.pop()
+        seen += 1
+        operands = current.origin.operands
+        if current.origin.name == "add" and any(_is_foreign(each) for each in operands):
+            return False
+        if current.origin.name in _PASSES:
+            pending.extend(operands)
+    return True
+
+
+def _is_foreign(summand: Value) -> bool:
+    return summand.is_tensor and not summand.is_scalar and next(_exponentials(summand), None) is None
 
 
 _LINEAR = frozenset(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from losslint.semantics.graph import Graph, Op
 from losslint.semantics.values import Gradient, Kind, Role, Value
+from losslint_rules.numerics.epsilons import is_epsilon
 from losslint_rules.reduction.focal_weights import product_factors
 
 _GUARDS = frozenset({"clamp", "clamp_min", "maximum", "float", "double", "to"})
@@ -61,7 +62,7 @@ def _unguarded(divisor: Value) -> Value:
     """A divisor without the small constant, clamp or cast that keeps it from 0."""
     current = divisor
     while current.origin.operands:
-        tiny = current.origin.name == "add" and current.origin.operands[-1].kind is Kind.NUMBER
+        tiny = current.origin.name == "add" and is_epsilon(current.origin.operands[-1])
         if not tiny and current.origin.name not in _GUARDS:
             break
         current = current.origin.operands[0]
