@@ -59,7 +59,7 @@ class _Page:
                 yield from self._story(diagnostic)
         doubted = [diagnostic for diagnostic in found if diagnostic.doubted is not None]
         if doubted:
-            yield Text("Worth a look (info: rules that are right too seldom to fail a run; `trust` lets them)", "dim")
+            yield Text("Worth a look (info: your callers may rule these out; --trust makes them fail a run)", "dim")
             yield Text()
         for diagnostic in doubted:
             yield from self._story(diagnostic)
