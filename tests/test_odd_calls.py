@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import math
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from losslint.semantics.losses import find_losses
 from losslint.semantics.operators import operators
 from losslint.semantics.project import Project
 from losslint.source import parse_ast, read_source
+from losslint_rules.formulas.evaluation import power
 
 NAMES = sorted(name for name in operators() if name.isidentifier() and not keyword.iskeyword(name))
 CALLS = (
@@ -60,3 +62,8 @@ def test_no_call_of_an_operator_makes_a_rule_fail(first: int, tmp_path: Path) ->
         found = find_losses(tree, path, project, ())
         assert len(found) == len(CALLS)
         lint_source(source, found, rules, Library(project))  # raises where a rule does
+
+
+def test_a_negative_number_to_a_fraction_is_nan_and_not_complex() -> None:
+    assert math.isnan(power(-2.0, 0.5))
+    assert (power(-2.0, 2.0), power(2.0, 0.5)) == (4.0, 2.0**0.5)

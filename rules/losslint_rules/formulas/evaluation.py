@@ -91,6 +91,11 @@ def _valued(value: Value) -> tuple[Value, ...]:
     return operands
 
 
+def power(base: float, exponent: float) -> float:
+    """torch.pow of two numbers: NaN where a negative one is raised to a fraction, which Python answers with a complex number."""
+    return math.nan if base < 0 and exponent % 1 else float(base**exponent)
+
+
 class _Evaluation:
     def __init__(self, given: Mapping[int, float], count: float) -> None:
         self._known = dict(given)
@@ -202,7 +207,7 @@ _BINARY: dict[str, Callable[[float, float], float]] = {
     "rsub": lambda x, y: y - x,
     "mul": lambda x, y: x * y,
     "div": lambda x, y: x / y,
-    "pow": lambda x, y: float(x**y),
+    "pow": power,
     "maximum": max,
     "minimum": min,
     "fmax": max,

@@ -175,9 +175,8 @@ def _is_negative_divergence(graph: Graph, value: Value, sign: int) -> bool:
 
 
 def _finding(op: Op, term: Value, what: str) -> Finding:
-    assert term.origin.site is not None
     return RULE.finding(
-        term.origin.site,
+        term.origin.site or op.site,
         f"`{excerpt(term)}` is {what}; turn its sign",
         evidence=with_calls(op, [Step(op.site, "minimised as a part of this")]),
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from losslint.semantics.values import Kind, Role, Value
+from losslint_rules.formulas.evaluation import power
 
 _SAME = frozenset(
     "float double to contiguous clone view reshape squeeze unsqueeze flatten detach type_as expand".split()
@@ -56,7 +57,7 @@ _FORMULAS: Mapping[str, tuple[int, Callable[..., float]]] = {
     "sub": (2, lambda x, y: x - y),
     "mul": (2, lambda x, y: x * y),
     "div": (2, lambda x, y: x / y),
-    "pow": (2, lambda x, y: x**y),
+    "pow": (2, power),
     "neg": (1, lambda x: -x),
     "abs": (1, abs),
     "square": (1, lambda x: x * x),

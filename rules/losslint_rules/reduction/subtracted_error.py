@@ -76,11 +76,17 @@ def in_source(graph: Graph) -> Iterator[Finding]:
         for value in returned_values(op):
             found = list(signed_terms(value, lambda each: _divergence_sign(graph, each) is not None))
             added = [each for each in found if _error(graph, each) is True or _is_added_loss(each)]
-            taken = [each for each in found if _error(graph, each) is False or _is_twin(each, added)]
+            parts = [each for each in found if _stands_in_a_sum(each)]
+            taken = [each for each in parts if _error(graph, each) is False or _is_twin(each, added)]
             for term in taken if added else ():
                 if term.value.key not in told and not _contrasts(term, added):
                     told.add(term.value.key)
                     yield _finding(term, added[0], op)
+
+
+def _stands_in_a_sum(term: SignedTerm) -> bool:
+    """Whether it is subtracted somewhere: of what two paths return, one may be turned and the other not."""
+    return term.within is not None and term.within.origin.site is not None
 
 
 def _error(graph: Graph, term: SignedTerm) -> bool | None:
