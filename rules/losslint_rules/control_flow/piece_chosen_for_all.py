@@ -45,7 +45,7 @@ from losslint.semantics.graph import BRANCH, Graph, Op, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Kind, Role, Value
 
-RULE = Rule(code="LL810", name="piece-chosen-for-all", severity=Severity.WARNING)
+RULE = Rule(code="LL810", name="piece-chosen-for-all", severity=Severity.WARNING, doubted=True)
 
 _COMPARISONS = frozenset({"lt", "le", "gt", "ge"})
 

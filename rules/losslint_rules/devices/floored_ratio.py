@@ -46,7 +46,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import DType, Kind, Value
 
-RULE = Rule(code="LL508", name="floored-ratio", severity=Severity.WARNING)
+RULE = Rule(code="LL508", name="floored-ratio", severity=Severity.WARNING, doubted=True)
 
 _COUNTS = frozenset("sum count_nonzero bincount".split())
 _VIEWS = frozenset("float to double half clamp clamp_min item view reshape unsqueeze type_as detach".split())

@@ -52,7 +52,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Kind, Value
 from losslint_rules.devices.integer_facts import has_fraction, integer_witness, is_floating
 
-RULE = Rule(code="LL507", name="fraction-in-integers", severity=Severity.WARNING)
+RULE = Rule(code="LL507", name="fraction-in-integers", severity=Severity.WARNING, doubted=True)
 
 _STORED = {
     "masked_fill": "value",

@@ -40,7 +40,7 @@ from losslint.semantics.graph import Graph
 from losslint.semantics.spelling import excerpt
 from losslint_rules.devices.mixing import moved_mixtures
 
-RULE = Rule(code="LL530", name="moved-to-cpu", severity=Severity.WARNING, confirmed_by=("device",))
+RULE = Rule(code="LL530", name="moved-to-cpu", severity=Severity.WARNING, doubted=True, confirmed_by=("device",))
 
 
 @RULE.on_graph

@@ -50,7 +50,7 @@ from losslint_rules.formulas.residuals import is_setting
 from losslint_rules.formulas.sides import names_of
 from losslint_rules.reduction.focal_weights import product_factors
 
-RULE = Rule(code="LL735", name="contrastive-label", severity=Severity.WARNING)
+RULE = Rule(code="LL735", name="contrastive-label", severity=Severity.WARNING, doubted=True)
 
 _ALIKE = frozenset(
     "genuine same similar similarity match matches matching matched paired duplicate alike identical equal".split()

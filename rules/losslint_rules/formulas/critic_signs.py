@@ -47,7 +47,7 @@ from losslint.semantics.terms import returned_values
 from losslint.semantics.values import Value
 from losslint_rules.formulas.polynomials import ALIKE, number_of
 
-RULE = Rule(code="LL736", name="critic-signs", severity=Severity.WARNING)
+RULE = Rule(code="LL736", name="critic-signs", severity=Severity.WARNING, doubted=True)
 
 _RISING = frozenset({"relu", "softplus", "log_sigmoid", "clamp", "clamp_min", "leaky_relu", "sigmoid"})
 _AGAINST = frozenset({"binary_cross_entropy_with_logits", "binary_cross_entropy", "mse_loss"})

@@ -43,7 +43,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
 from losslint_rules.formulas.polynomials import bare
 
-RULE = Rule(code="LL764", name="decibels", severity=Severity.WARNING)
+RULE = Rule(code="LL764", name="decibels", severity=Severity.WARNING, doubted=True)
 
 _NORMS = frozenset("norm linalg_vector_norm linalg_norm".split())
 _SAME = frozenset("sum mean clamp clamp_min add phi amax max".split())

@@ -53,7 +53,7 @@ from losslint_rules.formulas.polynomials import bare
 from losslint_rules.formulas.residuals import is_setting
 from losslint_rules.reduction.focal_weights import product_factors
 
-RULE = Rule(code="LL737", name="focal-alpha", severity=Severity.WARNING)
+RULE = Rule(code="LL737", name="focal-alpha", severity=Severity.WARNING, doubted=True)
 
 _THROUGH = frozenset({"mean", "sum", "div"})
 

@@ -49,7 +49,7 @@ from losslint.semantics.values import Value
 from losslint_rules.formulas.polynomials import ALIKE, Atom, Monomial, Polynomial, polynomial_in
 from losslint_rules.formulas.sides import names_of
 
-RULE = Rule(code="LL730", name="gaussian-kl", severity=Severity.WARNING)
+RULE = Rule(code="LL730", name="gaussian-kl", severity=Severity.WARNING, doubted=True)
 
 _MEANS = frozenset({"mu", "mus", "mean", "means", "loc"})
 _SQUARED = frozenset(

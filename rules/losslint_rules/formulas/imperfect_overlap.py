@@ -47,7 +47,7 @@ from losslint_rules.formulas.evaluation import MANY, number_at
 from losslint_rules.formulas.overlap_ratios import products_of_two
 from losslint_rules.formulas.polynomials import bare, number_of
 
-RULE = Rule(code="LL733", name="imperfect-overlap", severity=Severity.WARNING)
+RULE = Rule(code="LL733", name="imperfect-overlap", severity=Severity.WARNING, doubted=True)
 
 _CLOSE = 0.02
 

@@ -50,7 +50,7 @@ from losslint_rules.formulas.evaluation import number_at
 from losslint_rules.formulas.polynomials import bare
 from losslint_rules.formulas.residuals import Curve, compared_in, curves, inside
 
-RULE = Rule(code="LL731", name="jumping-huber", severity=Severity.WARNING)
+RULE = Rule(code="LL731", name="jumping-huber", severity=Severity.WARNING, doubted=True)
 
 _JUMP = 1e-3
 _STEP = 1e-7

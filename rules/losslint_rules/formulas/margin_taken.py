@@ -47,7 +47,7 @@ from losslint.semantics.values import Kind, Value
 from losslint_rules.formulas.signed_elements import signed_elements
 from losslint_rules.usage.pair_measures import is_distance, is_similarity
 
-RULE = Rule(code="LL769", name="margin-taken", severity=Severity.WARNING)
+RULE = Rule(code="LL769", name="margin-taken", severity=Severity.WARNING, doubted=True)
 
 
 @RULE.on_op("relu", "clamp", "clamp_min", "maximum")

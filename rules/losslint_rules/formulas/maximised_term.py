@@ -54,7 +54,7 @@ from losslint_rules.formulas.signed_elements import signed_elements
 from losslint_rules.gradients.score_functions import is_score
 from losslint_rules.reduction.negations import is_named_as_loss, is_negated_in_file
 
-RULE = Rule(code="LL763", name="maximised-term", severity=Severity.WARNING)
+RULE = Rule(code="LL763", name="maximised-term", severity=Severity.WARNING, doubted=True)
 
 _PAYS = frozenset("advantage advantages adv advs return returns reward rewards rew rews gae delta deltas td".split())
 _COSTS = frozenset("cost costs neg negative minus regret risk loss losses penalty".split())

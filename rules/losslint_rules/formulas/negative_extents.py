@@ -52,7 +52,7 @@ from losslint.semantics.values import Value
 from losslint_rules.formulas.polynomials import bare
 from losslint_rules.formulas.residuals import compared_in
 
-RULE = Rule(code="LL739", name="negative-extents", severity=Severity.WARNING)
+RULE = Rule(code="LL739", name="negative-extents", severity=Severity.WARNING, doubted=True)
 
 _PARTS = frozenset({"getitem", "select", "narrow", "unbind", "index_select"})
 _ASKS = frozenset(

@@ -48,7 +48,7 @@ from losslint.semantics.values import Value
 from losslint_rules.formulas.polynomials import bare
 from losslint_rules.reduction.focal_weights import product_factors
 
-RULE = Rule(code="LL767", name="one-sided-temperature", severity=Severity.WARNING)
+RULE = Rule(code="LL767", name="one-sided-temperature", severity=Severity.WARNING, doubted=True)
 
 _NAMES = frozenset("temperature temp tau".split())
 _KEEPS = frozenset("sub masked_fill add where index_put".split())

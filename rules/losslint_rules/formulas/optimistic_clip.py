@@ -47,7 +47,7 @@ from losslint.semantics.values import Value
 from losslint_rules.formulas.polynomials import bare, number_of
 from losslint_rules.formulas.sides import names_of
 
-RULE = Rule(code="LL741", name="optimistic-clip", severity=Severity.WARNING)
+RULE = Rule(code="LL741", name="optimistic-clip", severity=Severity.WARNING, doubted=True)
 
 _CLAMPS = frozenset({"clamp", "clamp_min", "clamp_max", "minimum", "maximum"})
 _GAINS = frozenset({"advantage", "advantages", "adv", "advs", "gae", "reward", "rewards", "a"})

@@ -46,7 +46,7 @@ from losslint.semantics.values import Role, Value
 from losslint_rules.formulas.evaluation import number_at, unknowns, worked_out_from
 from losslint_rules.formulas.polynomials import bare
 
-RULE = Rule(code="LL732", name="quantile-sign", severity=Severity.WARNING)
+RULE = Rule(code="LL732", name="quantile-sign", severity=Severity.WARNING, doubted=True)
 
 _LEVELS = (0.2, 0.7)
 _QUANTILE = frozenset({"quantile", "quantiles", "pinball", "tau", "taus", "percentile", "q"})

@@ -41,7 +41,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
 
-RULE = Rule(code="LL743", name="reflected-clip", severity=Severity.WARNING)
+RULE = Rule(code="LL743", name="reflected-clip", severity=Severity.WARNING, doubted=True)
 
 
 @RULE.on_op("add")

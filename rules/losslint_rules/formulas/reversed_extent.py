@@ -46,7 +46,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
 
-RULE = Rule(code="LL742", name="reversed-extent", severity=Severity.WARNING)
+RULE = Rule(code="LL742", name="reversed-extent", severity=Severity.WARNING, doubted=True)
 
 _PAIRWISE = frozenset({"minimum", "maximum", "min", "max", "fmin", "fmax"})
 

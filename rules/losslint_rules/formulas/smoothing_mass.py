@@ -48,7 +48,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
 from losslint_rules.formulas.polynomials import bare
 
-RULE = Rule(code="LL765", name="smoothing-mass", severity=Severity.WARNING)
+RULE = Rule(code="LL765", name="smoothing-mass", severity=Severity.WARNING, doubted=True)
 
 _PICKS = frozenset("gather getitem take_along_dim nll_loss cross_entropy_loss".split())
 

@@ -50,7 +50,7 @@ from losslint.semantics.values import Role, Value
 from losslint_rules.formulas.polynomials import bare
 from losslint_rules.formulas.sides import names_of, side_of
 
-RULE = Rule(code="LL734", name="swapped-counts", severity=Severity.WARNING)
+RULE = Rule(code="LL734", name="swapped-counts", severity=Severity.WARNING, doubted=True)
 
 _FALSE_POSITIVES = ({"fp"}, {"fps"}, {"false", "pos"}, {"false", "positive"}, {"false", "positives"})
 _FALSE_NEGATIVES = ({"fn"}, {"fns"}, {"false", "neg"}, {"false", "negative"}, {"false", "negatives"})

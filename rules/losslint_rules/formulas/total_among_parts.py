@@ -45,7 +45,7 @@ from losslint.semantics.names import dotted
 from losslint.semantics.syntax_walk import nodes_of_kind, walk
 from losslint.semantics.values import Site
 
-RULE = Rule(code="LL738", name="total-among-parts", severity=Severity.WARNING)
+RULE = Rule(code="LL738", name="total-among-parts", severity=Severity.WARNING, doubted=True)
 
 _ITERATES = frozenset({"list", "tuple", "sorted"})
 _VIEWS = frozenset({"keys", "values", "items", "copy"})

@@ -39,7 +39,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Value
 from losslint_rules.formulas.polynomials import Atom, Polynomial, polynomial_in
 
-RULE = Rule(code="LL766", name="uncalibrated-likelihood", severity=Severity.WARNING)
+RULE = Rule(code="LL766", name="uncalibrated-likelihood", severity=Severity.WARNING, doubted=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ from losslint.semantics.values import Value
 from losslint_rules.formulas.evaluation import number_at
 from losslint_rules.formulas.polynomials import bare
 
-RULE = Rule(code="LL762", name="weights-by-frequency", severity=Severity.WARNING)
+RULE = Rule(code="LL762", name="weights-by-frequency", severity=Severity.WARNING, doubted=True)
 
 _BINARY = ("binary_cross_entropy_with_logits", "binary_cross_entropy")
 _ELEMENTS = 1000.0

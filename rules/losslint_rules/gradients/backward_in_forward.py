@@ -48,7 +48,7 @@ from losslint.semantics.graph import BACKWARD, Graph, Op, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Kind, Value
 
-RULE = Rule(code="LL106", name="backward-in-forward", severity=Severity.WARNING)
+RULE = Rule(code="LL106", name="backward-in-forward", severity=Severity.WARNING, doubted=True)
 
 _TRAINS = ("optimizer", "optimiser", ".step(", "zero_grad", "manual_backward")
 _GRADIENT = re.compile(r"\.grad\b")

@@ -46,7 +46,9 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Role, Value
 from losslint_rules.gradients.detached_summands import CUTS
 
-RULE = Rule(code="LL121", name="detached-prediction", severity=Severity.WARNING, confirmed_by=("dead_gradient",))
+RULE = Rule(
+    code="LL121", name="detached-prediction", severity=Severity.WARNING, doubted=True, confirmed_by=("dead_gradient",)
+)
 
 _PREDICTED = frozenset(
     "pred preds prediction predictions predicted logit logits output outputs score scores recon reconstruction".split()

@@ -62,7 +62,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Value
 from losslint_rules.gradients.score_functions import unviewed
 
-RULE = Rule(code="LL110", name="moving-target", severity=Severity.WARNING)
+RULE = Rule(code="LL110", name="moving-target", severity=Severity.WARNING, doubted=True)
 
 _FITS = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 _PICKS = frozenset(

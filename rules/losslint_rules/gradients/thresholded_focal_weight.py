@@ -46,7 +46,7 @@ from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Kind, Role, Value
 
-RULE = Rule(code="LL122", name="thresholded-focal-weight", severity=Severity.WARNING)
+RULE = Rule(code="LL122", name="thresholded-focal-weight", severity=Severity.WARNING, doubted=True)
 
 _COMPARISONS = frozenset({"gt", "ge", "lt", "le"})
 _COMBINES = frozenset("add sub mul float to type double half where unsqueeze squeeze view reshape long int neg".split())

@@ -47,7 +47,7 @@ from losslint.semantics.terms import carrying_sources
 from losslint.semantics.values import Gradient, Site, Value
 from losslint_rules.gradients.score_functions import fitted_values, is_score, weighed_difference
 
-RULE = Rule(code="LL109", name="undetached-baseline", severity=Severity.WARNING)
+RULE = Rule(code="LL109", name="undetached-baseline", severity=Severity.WARNING, doubted=True)
 
 
 @RULE.on_op("mul")

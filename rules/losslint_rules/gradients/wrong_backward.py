@@ -56,7 +56,9 @@ from losslint.diagnostic import Severity
 from losslint.measurements import Measurements, UserLine
 from losslint.rule import Rule, RunFinding, Symptom
 
-RULE = Rule(code="LL105", name="wrong-backward", severity=Severity.ERROR, confirmed_by=("gradient_check",))
+RULE = Rule(
+    code="LL105", name="wrong-backward", severity=Severity.ERROR, doubted=True, confirmed_by=("gradient_check",)
+)
 
 
 @RULE.on_probe

@@ -51,6 +51,7 @@ RULE = Rule(
     code="LL214",
     name="entropy-at-zero",
     severity=Severity.WARNING,
+    doubted=True,
     confirmed_by=("saturation", "degenerate"),
     precondition=Precondition.ZERO,
 )

@@ -49,6 +49,7 @@ RULE = Rule(
     code="LL213",
     name="log-of-sum-of-exp",
     severity=Severity.ERROR,
+    doubted=True,
     confirmed_by=("saturation",),
     precondition=Precondition.MAGNITUDE,
 )

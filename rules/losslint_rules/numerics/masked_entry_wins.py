@@ -45,7 +45,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
 
-RULE = Rule(code="LL231", name="masked-entry-wins", severity=Severity.WARNING)
+RULE = Rule(code="LL231", name="masked-entry-wins", severity=Severity.WARNING, doubted=True)
 
 _HUGE = 1e6
 _PASSED = frozenset(

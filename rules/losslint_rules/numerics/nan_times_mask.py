@@ -47,7 +47,7 @@ from losslint_rules.numerics.choices import is_zero_one
 from losslint_rules.numerics.masked_infinity import is_chosen_from
 from losslint_rules.numerics.nan_sources import holds_nan_of
 
-RULE = Rule(code="LL230", name="nan-times-mask", severity=Severity.ERROR)
+RULE = Rule(code="LL230", name="nan-times-mask", severity=Severity.ERROR, doubted=True)
 
 _ASKS = frozenset({"isnan", "isfinite", "isinf"})
 

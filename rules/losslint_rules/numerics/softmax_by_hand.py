@@ -54,6 +54,7 @@ RULE = Rule(
     code="LL221",
     name="softmax-by-hand",
     severity=Severity.WARNING,
+    doubted=True,
     confirmed_by=("saturation",),
     precondition=Precondition.MAGNITUDE,
 )

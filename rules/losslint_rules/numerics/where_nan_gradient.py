@@ -61,6 +61,7 @@ RULE = Rule(
     code="LL211",
     name="where-nan-gradient",
     severity=Severity.ERROR,
+    doubted=True,
     confirmed_by=("degenerate", "saturation"),
     precondition=Precondition.ZERO,
 )

@@ -42,7 +42,7 @@ from losslint.semantics.spelling import excerpt
 from losslint_rules.reduction.loss_operators import reduced_source
 from losslint_rules.reduction.ratios import cancelled_weights
 
-RULE = Rule(code="LL318", name="cancelling-weight", severity=Severity.WARNING)
+RULE = Rule(code="LL318", name="cancelling-weight", severity=Severity.WARNING, doubted=True)
 
 
 @RULE.on_graph

@@ -47,7 +47,7 @@ from losslint.semantics.terms import carries_from_input, returned_values
 from losslint.semantics.values import Gradient, Kind, Role, Value
 from losslint_rules.reduction.returns import is_called_in_file
 
-RULE = Rule(code="LL321", name="constant-return", severity=Severity.WARNING, confirmed_by=("degenerate",))
+RULE = Rule(code="LL321", name="constant-return", severity=Severity.WARNING, doubted=True, confirmed_by=("degenerate",))
 
 _MADE = frozenset(
     "tensor as_tensor zeros zeros_like new_zeros full full_like new_full new_tensor scalar_tensor".split()

@@ -47,7 +47,7 @@ from losslint_rules.reduction.focal_weights import product_factors
 from losslint_rules.reduction.loss_operators import reduces_all
 from losslint_rules.reduction.zeroed_elements import without_views
 
-RULE = Rule(code="LL350", name="counted-but-not-masked", severity=Severity.WARNING)
+RULE = Rule(code="LL350", name="counted-but-not-masked", severity=Severity.WARNING, doubted=True)
 
 _GUARDS = frozenset("clamp clamp_min maximum max float double to int item add long squeeze phi".split())
 _NORMALISERS = frozenset(

@@ -49,7 +49,7 @@ from losslint.semantics.names import Function
 from losslint.semantics.values import Gradient, Kind, Reduced, Site, Value
 from losslint_rules.reduction.loss_operators import is_loss_operator
 
-RULE = Rule(code="LL316", name="dead-term", severity=Severity.WARNING)
+RULE = Rule(code="LL316", name="dead-term", severity=Severity.WARNING, doubted=True)
 
 _WEIGHING = frozenset({"weight", "weights", "mask", "masks"})
 _TERMS = frozenset("nll ce bce mse mae kl kld penalty".split())

@@ -55,7 +55,7 @@ from losslint_rules.reduction.loss_operators import (
     with_reduction,
 )
 
-RULE = Rule(code="LL310", name="focal-of-mean", severity=Severity.ERROR)
+RULE = Rule(code="LL310", name="focal-of-mean", severity=Severity.ERROR, doubted=True)
 
 
 @RULE.on_graph

@@ -41,7 +41,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Kind, Role, Value
 from losslint_rules.reduction.focal_weights import product_factors
 
-RULE = Rule(code="LL362", name="half-masked-overlap", severity=Severity.WARNING)
+RULE = Rule(code="LL362", name="half-masked-overlap", severity=Severity.WARNING, doubted=True)
 
 _VIEWS = frozenset("view reshape flatten float double to contiguous squeeze unsqueeze expand expand_as type_as".split())
 _GUARDS = frozenset({"clamp", "clamp_min", "maximum"})

@@ -55,7 +55,7 @@ from losslint.semantics.graph import Condition, Graph
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Reduced
 
-RULE = Rule(code="LL351", name="mean-not-taken", severity=Severity.WARNING, confirmed_by=("unreduced",))
+RULE = Rule(code="LL351", name="mean-not-taken", severity=Severity.WARNING, doubted=True, confirmed_by=("unreduced",))
 
 _WORDS = frozenset({"mean", "sum"})
 

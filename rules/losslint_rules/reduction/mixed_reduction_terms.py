@@ -42,7 +42,9 @@ from losslint.semantics.values import Kind, Reduced, Role, Value
 from losslint_rules.reduction.loss_operators import reduces_all
 from losslint_rules.shapes.batches import batch_source
 
-RULE = Rule(code="LL303", name="mixed-reduction-terms", severity=Severity.WARNING, confirmed_by=("terms", "scale"))
+RULE = Rule(
+    code="LL303", name="mixed-reduction-terms", severity=Severity.WARNING, doubted=True, confirmed_by=("terms", "scale")
+)
 
 
 @RULE.on_op("add", "sub")

@@ -48,7 +48,7 @@ from losslint.semantics.values import Site
 from losslint_rules.reduction.log_probabilities import picked_log_probability
 from losslint_rules.reduction.negations import is_named_as_loss, is_negated_in_file
 
-RULE = Rule(code="LL314", name="negative-loss", severity=Severity.WARNING)
+RULE = Rule(code="LL314", name="negative-loss", severity=Severity.WARNING, doubted=True)
 
 
 @RULE.on_graph

@@ -45,7 +45,7 @@ from losslint.semantics.measures import literal_int, literal_ints
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Kind, Role, Value
 
-RULE = Rule(code="LL326", name="norm-over-samples", severity=Severity.WARNING)
+RULE = Rule(code="LL326", name="norm-over-samples", severity=Severity.WARNING, doubted=True)
 
 _NORMS = ("norm", "linalg_vector_norm", "linalg_norm")
 _VIEWS = frozenset("unsqueeze view reshape expand expand_as squeeze".split())

@@ -42,7 +42,9 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Reduced, Value
 from losslint_rules.reduction.returns import has_elements, is_called_in_file, leaves_reduction_open
 
-RULE = Rule(code="LL352", name="number-plus-elements", severity=Severity.WARNING, confirmed_by=("unreduced",))
+RULE = Rule(
+    code="LL352", name="number-plus-elements", severity=Severity.WARNING, doubted=True, confirmed_by=("unreduced",)
+)
 
 
 @RULE.on_graph

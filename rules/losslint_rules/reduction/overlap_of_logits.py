@@ -42,7 +42,7 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
 from losslint_rules.reduction.overlaps import overlap_of, tversky_of
 
-RULE = Rule(code="LL345", name="overlap-of-logits", severity=Severity.WARNING)
+RULE = Rule(code="LL345", name="overlap-of-logits", severity=Severity.WARNING, doubted=True)
 
 _LOGARITHMS = frozenset({"log_softmax", "log_sigmoid"})
 _VIEWS = frozenset(

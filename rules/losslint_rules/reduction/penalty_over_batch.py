@@ -44,7 +44,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Kind, Value
 
-RULE = Rule(code="LL327", name="penalty-over-batch", severity=Severity.WARNING)
+RULE = Rule(code="LL327", name="penalty-over-batch", severity=Severity.WARNING, doubted=True)
 
 _VIEWS = frozenset("view reshape flatten contiguous clone float".split())
 

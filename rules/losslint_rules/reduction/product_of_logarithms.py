@@ -41,7 +41,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Value
 
-RULE = Rule(code="LL363", name="product-of-logarithms", severity=Severity.WARNING)
+RULE = Rule(code="LL363", name="product-of-logarithms", severity=Severity.WARNING, doubted=True)
 
 _PLACED = frozenset("neg float double to detach contiguous clone view reshape".split())
 

@@ -44,7 +44,7 @@ from losslint_rules.formulas.overlap_ratios import is_overlap
 from losslint_rules.reduction.negations import is_named_as_loss, is_negated_in_file
 from losslint_rules.reduction.overlaps import overlap_of
 
-RULE = Rule(code="LL320", name="score-as-loss", severity=Severity.WARNING)
+RULE = Rule(code="LL320", name="score-as-loss", severity=Severity.WARNING, doubted=True)
 
 _AVERAGES = frozenset("mean sum squeeze view reshape flatten".split())
 

@@ -53,7 +53,7 @@ from losslint_rules.reduction.error_forms import has_residual, is_squared_mean
 from losslint_rules.reduction.loss_operators import is_loss_operator
 from losslint_rules.reduction.signed_terms import SignedTerm, signed_terms
 
-RULE = Rule(code="LL360", name="subtracted-error", severity=Severity.WARNING)
+RULE = Rule(code="LL360", name="subtracted-error", severity=Severity.WARNING, doubted=True)
 
 # Words of what is driven apart, unlearned, played against, or compared with a baseline.
 _OPPOSED = frozenset(

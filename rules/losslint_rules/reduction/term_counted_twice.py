@@ -45,7 +45,7 @@ from losslint.semantics.terms import returned_values
 from losslint.semantics.values import Gradient, Reduced, Value
 from losslint_rules.reduction.loss_operators import is_loss_operator
 
-RULE = Rule(code="LL317", name="term-counted-twice", severity=Severity.WARNING)
+RULE = Rule(code="LL317", name="term-counted-twice", severity=Severity.WARNING, doubted=True)
 
 
 @RULE.on_graph

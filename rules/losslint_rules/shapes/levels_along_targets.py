@@ -48,7 +48,7 @@ from losslint.semantics.sizes import Size, Sizes, is_pack, pack_position
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Value
 
-RULE = Rule(code="LL408", name="levels-along-targets", severity=Severity.WARNING)
+RULE = Rule(code="LL408", name="levels-along-targets", severity=Severity.WARNING, doubted=True)
 
 _CASTS = frozenset({"to", "float", "double", "half", "type", "type_as", "detach", "data"})
 

@@ -57,7 +57,7 @@ from losslint_rules.shapes.unit_lengths import (
     without_transposition,
 )
 
-RULE = Rule(code="LL420", name="normalised-over-other-dim", severity=Severity.WARNING)
+RULE = Rule(code="LL420", name="normalised-over-other-dim", severity=Severity.WARNING, doubted=True)
 
 _DISTRIBUTIONS = ("softmax", "log_softmax")
 

@@ -46,7 +46,7 @@ from losslint.semantics.values import Kind, Role, Value
 from losslint_rules.reduction.loss_operators import reduces_all
 from losslint_rules.shapes.unit_lengths import differ, without_transposition
 
-RULE = Rule(code="LL422", name="reduced-along-other-dim", severity=Severity.WARNING)
+RULE = Rule(code="LL422", name="reduced-along-other-dim", severity=Severity.WARNING, doubted=True)
 
 _GUARDS = frozenset({"clamp", "clamp_min", "sqrt", "detach", "float", "squeeze"})
 _MAXIMA = frozenset({"amax", "max"})

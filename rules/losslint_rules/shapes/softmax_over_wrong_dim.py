@@ -46,7 +46,7 @@ from losslint.semantics.values import Value
 from losslint_rules.shapes.batches import batch_source
 from losslint_rules.shapes.unit_lengths import differ
 
-RULE = Rule(code="LL405", name="softmax-over-wrong-dim", severity=Severity.WARNING)
+RULE = Rule(code="LL405", name="softmax-over-wrong-dim", severity=Severity.WARNING, doubted=True)
 
 _SAME_PLACES = frozenset(
     "log add sub mul div clamp clamp_min neg pow exp float half double detach clone contiguous".split()

@@ -43,7 +43,7 @@ from losslint.semantics.sizes import Size, Sizes, is_pack
 from losslint.semantics.spelling import excerpt
 from losslint_rules.shapes.shape_words import size_names
 
-RULE = Rule(code="LL409", name="view-leaves-out", severity=Severity.WARNING)
+RULE = Rule(code="LL409", name="view-leaves-out", severity=Severity.WARNING, doubted=True)
 
 _TESTS = frozenset("eq ne lt le gt ge compared".split())
 

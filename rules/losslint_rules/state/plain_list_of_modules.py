@@ -55,7 +55,9 @@ from losslint.semantics.module_state import members_of, state_of
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Kind, Site, Value
 
-RULE = Rule(code="LL603", name="plain-list-of-modules", severity=Severity.WARNING, confirmed_by=("device",))
+RULE = Rule(
+    code="LL603", name="plain-list-of-modules", severity=Severity.WARNING, doubted=True, confirmed_by=("device",)
+)
 
 _TAKES_CARE = ("_apply", "to", "cuda", "parameters", "named_parameters", "state_dict")
 _REGISTERS = ("add_module(", "register_module(", "setattr(self")

@@ -54,7 +54,9 @@ from losslint.semantics.spelling import excerpt
 from losslint.semantics.stored_attributes import methods_of, stores
 from losslint.semantics.values import Role, Value
 
-RULE = Rule(code="LL620", name="setting-overwritten", severity=Severity.WARNING, confirmed_by=("second_step",))
+RULE = Rule(
+    code="LL620", name="setting-overwritten", severity=Severity.WARNING, doubted=True, confirmed_by=("second_step",)
+)
 
 _PICKS = frozenset("gather index_select getitem take take_along_dim embedding masked_select".split())
 _SCALES = frozenset({"mul", "div"})

@@ -54,7 +54,7 @@ from losslint.semantics.syntax_walk import nodes_of_kind, walk
 from losslint.semantics.values import Site
 from losslint_rules.usage.definitions import functions, owner_of, parameters
 
-RULE = Rule(code="LL752", name="added-every-turn", severity=Severity.WARNING)
+RULE = Rule(code="LL752", name="added-every-turn", severity=Severity.WARNING, doubted=True)
 
 _COUNTS = frozenset({"range", "enumerate", "zip"})
 _MOVES = frozenset(

@@ -51,7 +51,7 @@ from losslint.semantics.syntax_walk import nodes_of_kind
 from losslint.semantics.values import Kind, Site, Value
 from losslint_rules.usage.definitions import functions
 
-RULE = Rule(code="LL751", name="compared-with-itself", severity=Severity.WARNING, confirmed_by=("terms",))
+RULE = Rule(code="LL751", name="compared-with-itself", severity=Severity.WARNING, doubted=True, confirmed_by=("terms",))
 
 _DISTANCES = (
     "mse_loss",

@@ -53,7 +53,7 @@ from losslint_rules.usage.loop_bodies import (
     own_statements,
 )
 
-RULE = Rule(code="LL755", name="divided-every-turn", severity=Severity.WARNING)
+RULE = Rule(code="LL755", name="divided-every-turn", severity=Severity.WARNING, doubted=True)
 
 
 @RULE.on_graph

@@ -53,7 +53,7 @@ from losslint_rules.usage.arguments import unsafe
 from losslint_rules.usage.definitions import functions
 from losslint_rules.usage.loop_bodies import assigned
 
-RULE = Rule(code="LL761", name="half-renamed-copy", severity=Severity.WARNING)
+RULE = Rule(code="LL761", name="half-renamed-copy", severity=Severity.WARNING, doubted=True)
 
 _NEAR = 4
 _Leaves = list[tuple[cst.Name, cst.Name]]

@@ -58,7 +58,7 @@ from losslint_rules.usage.loop_bodies import (
     statements_before,
 )
 
-RULE = Rule(code="LL756", name="last-turn-only", severity=Severity.WARNING)
+RULE = Rule(code="LL756", name="last-turn-only", severity=Severity.WARNING, doubted=True)
 
 
 @RULE.on_graph

@@ -66,7 +66,7 @@ from losslint.semantics.values import Site
 from losslint_rules.usage.definitions import constructors, functions
 from losslint_rules.usage.stored_settings import stored
 
-RULE = Rule(code="LL753", name="literal-for-setting", severity=Severity.WARNING)
+RULE = Rule(code="LL753", name="literal-for-setting", severity=Severity.WARNING, doubted=True)
 
 _FORMULA = frozenset({0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 10.0, 100.0})
 _OPERATORS = (cst.Add, cst.Subtract, cst.Multiply, cst.Divide, cst.Power)

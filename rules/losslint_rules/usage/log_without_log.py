@@ -49,7 +49,7 @@ from losslint.semantics.syntax_walk import nodes_of_kind
 from losslint.semantics.values import Gradient, Value
 from losslint_rules.usage.meanings import SELECTIONS, VIEWS
 
-RULE = Rule(code="LL790", name="log-without-log", severity=Severity.WARNING)
+RULE = Rule(code="LL790", name="log-without-log", severity=Severity.WARNING, doubted=True)
 
 _LOGGED = frozenset({"logp", "logpt", "logps", "logprob", "logprobs", "logsoftmax", "logsigmoid"})
 _RECORDS = frozenset(

@@ -44,7 +44,7 @@ from losslint.semantics.values import Value
 from losslint_rules.usage.arguments import flag
 from losslint_rules.usage.meanings import VIEWS
 
-RULE = Rule(code="LL791", name="logits-as-probabilities", severity=Severity.WARNING)
+RULE = Rule(code="LL791", name="logits-as-probabilities", severity=Severity.WARNING, doubted=True)
 
 _SMALL = 0.01
 

@@ -48,7 +48,7 @@ from losslint.semantics.values import Role, Site
 from losslint_rules.usage.definitions import functions
 from losslint_rules.usage.tensor_proof import AMBIGUOUS, is_pure
 
-RULE = Rule(code="LL723", name="loop-variable-rebound", severity=Severity.WARNING)
+RULE = Rule(code="LL723", name="loop-variable-rebound", severity=Severity.WARNING, doubted=True)
 
 _TENSORS = (Role.PREDICTION, Role.TARGET, Role.MASK, Role.WEIGHT)
 

@@ -46,7 +46,7 @@ from losslint.semantics.graph import Graph, Op
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Kind, Role, Value
 
-RULE = Rule(code="LL776", name="nearest-is-itself", severity=Severity.WARNING)
+RULE = Rule(code="LL776", name="nearest-is-itself", severity=Severity.WARNING, doubted=True)
 
 _PLACED = frozenset("float double detach contiguous clone".split())
 _TRANSPOSES = frozenset({"t", "transpose", "mT", "T"})

@@ -50,7 +50,7 @@ from losslint_rules.usage.arguments import (
 )
 from losslint_rules.usage.meanings import Meaning, meaning_of, through_views
 
-RULE = Rule(code="LL711", name="nll-parameterisation", severity=Severity.WARNING)
+RULE = Rule(code="LL711", name="nll-parameterisation", severity=Severity.WARNING, doubted=True)
 
 _POSITIVE = frozenset({"exp", "softplus", "relu"})
 _SPREADS = frozenset({"var", "variance", "variances", "sigma", "std", "scale"})

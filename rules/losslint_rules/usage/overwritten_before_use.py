@@ -53,7 +53,7 @@ from losslint.semantics.spelling import shortened
 from losslint.semantics.values import Gradient, Kind, Site, Value
 from losslint_rules.usage.definitions import functions
 
-RULE = Rule(code="LL724", name="overwritten-before-use", severity=Severity.WARNING)
+RULE = Rule(code="LL724", name="overwritten-before-use", severity=Severity.WARNING, doubted=True)
 
 
 @RULE.on_graph

@@ -47,7 +47,7 @@ from losslint.semantics.values import Kind, Role, Value
 from losslint_rules.formulas.sides import names_of
 from losslint_rules.usage.pair_measures import is_distance, is_similarity
 
-RULE = Rule(code="LL770", name="ranking-sign", severity=Severity.WARNING)
+RULE = Rule(code="LL770", name="ranking-sign", severity=Severity.WARNING, doubted=True)
 
 _POSITIVE = frozenset({"pos", "positive", "positives"})
 _NEGATIVE = frozenset({"neg", "negs", "negative", "negatives"})

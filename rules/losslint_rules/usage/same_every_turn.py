@@ -50,7 +50,7 @@ from losslint.semantics.syntax_walk import walk
 from losslint.semantics.values import Site
 from losslint_rules.usage.loop_bodies import accumulated, bound_names, for_loops, mentions, own_statements
 
-RULE = Rule(code="LL759", name="same-every-turn", severity=Severity.WARNING)
+RULE = Rule(code="LL759", name="same-every-turn", severity=Severity.WARNING, doubted=True)
 
 _DRAWS = ("rand", "dropout", "bernoulli", "multinomial", "normal", "poisson", "gumbel")
 

@@ -47,7 +47,7 @@ from losslint_rules.usage.arguments import argument, argument_node, made_here, u
 from losslint_rules.usage.meanings import meaning_of, through_views
 from losslint_rules.usage.value_sets import numbers_of
 
-RULE = Rule(code="LL718", name="swapped-loss-arguments", severity=Severity.WARNING)
+RULE = Rule(code="LL718", name="swapped-loss-arguments", severity=Severity.WARNING, doubted=True)
 
 
 @RULE.on_op("cross_entropy_loss", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits")

@@ -43,7 +43,7 @@ from losslint.semantics.values import DType, Site, Value
 from losslint_rules.usage.arguments import argument, argument_node, made_here, unsafe, written
 from losslint_rules.usage.value_sets import numbers_of
 
-RULE = Rule(code="LL707", name="target-signs", severity=Severity.WARNING)
+RULE = Rule(code="LL707", name="target-signs", severity=Severity.WARNING, doubted=True)
 
 _POSITIONS = {
     "margin_ranking_loss": 2,
