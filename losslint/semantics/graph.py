@@ -166,7 +166,7 @@ class Graph:
     def is_surely_a_loss(self) -> bool:
         """Whether it can only be meant to be trained by: a function, or a method of a class, that is called a loss.
 
-        The `loss_function` of a model may be evaluated alone; a function that is decorated by `no_grad` or calls `eval()` is;
+        The `loss_function` of a model may be evaluated alone; what runs in `inference_mode` or calls `eval()` is;
         and the reference of a test is compared and never differentiated.
         """
         owner, _, name = self.symbol.rpartition(".")
@@ -178,7 +178,7 @@ class Graph:
         if self.function is None or ".eval()" in self.unit.code(self.function):
             return True
         decorators = [self.unit.code(each.decorator) for each in self.function.decorators]
-        return self.instance is None and any("no_grad" in code or "inference_mode" in code for code in decorators)
+        return any("inference_mode" in code for code in decorators)
 
     @cached_property
     def results(self) -> tuple[Value, ...]:

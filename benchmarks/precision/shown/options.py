@@ -196,15 +196,3 @@ def unkept() -> str:
     assert kept.tolist() == [30.0, 30.0]
     assert kept.device.type == "cpu"
     return "unsqueeze, clamp and to without a name: nothing changed"
-
-
-@shows("909bb9dbbfd9d5ac", "6564317e253de66d", "c6fb538c4156a78e")
-def overwritten() -> str:
-    """Values that are assigned again before anything reads them: each line stands twice or makes what is made anew."""
-    excerpt("mmsegmentation", "mmseg/models/losses/silog_loss.py", "valid_mask = (target > eps).detach().float()")
-    text = file("speechbrain", "speechbrain/nnet/loss/guidedattn_loss.py").read_text()
-    for name in ("input", "target"):
-        first, second, *reads = [line for line in text.splitlines() if f"{name}_lengths_broad" in line]
-        assert first == second
-        assert reads
-    return "speechbrain GuidedAttentionLoss makes both broad lengths twice in a row"
