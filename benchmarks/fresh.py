@@ -87,9 +87,8 @@ def series() -> None:
 
 def share(verdicts: Counter[str]) -> str:
     """How many are true."""
-    return f"{verdicts['true']} of {verdicts.total()} true" + (
-        f" ({verdicts['true'] / verdicts.total():.0%})" if verdicts.total() else ""
-    )
+    true, judged = verdicts["true"], verdicts.total()
+    return f"{true} of {judged} true ({true / judged:.0%})" if judged else "none"
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 import io
 import os
@@ -10,7 +9,6 @@ import re
 import shutil
 import tempfile
 import tokenize
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -18,6 +16,7 @@ from pathlib import Path
 
 from losslint.comments import comments
 from losslint.diagnostic import Applicability, Diagnostic, Edit, Fix
+from losslint.semantics.quiet_parse import quietly_parsed
 from losslint.source import Source
 
 _BOM = b"\xef\xbb\xbf"
@@ -164,9 +163,7 @@ def _content(source: Source, edit: Edit) -> bytes:
 
 def _parses(text: str) -> bool:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text)
+        quietly_parsed(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True

@@ -8,7 +8,6 @@ import io
 import re
 import stat
 import tokenize
-import warnings
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -23,6 +22,7 @@ from losslint.own_diagnostics import (
     UNREADABLE_FILE,
     OwnDiagnostic,
 )
+from losslint.semantics.quiet_parse import quietly_parsed
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -147,9 +147,7 @@ def parse_ast(source: Source) -> ast.Module | Diagnostic:
         offset = len(source.text[: source.text.index("\0")].encode())
         return own_diagnostic(SYNTAX_ERROR, source, "source code cannot hold NUL bytes; is this a binary file?", offset)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _parsed(source.text)
+        return _parsed(source.text)
     except SyntaxError as error:
         if error.msg in _NESTING:
             return own_diagnostic(
@@ -165,7 +163,7 @@ def parse_ast(source: Source) -> ast.Module | Diagnostic:
 @lru_cache(maxsize=1)
 def _parsed(text: str) -> ast.Module:
     """A file in which losses were looked for is parsed already when they are looked at."""
-    return ast.parse(text)
+    return quietly_parsed(text)
 
 
 _NESTING = ("too many nested parentheses", "too many levels of indentation")

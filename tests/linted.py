@@ -23,13 +23,19 @@ def every_rule() -> tuple[Rule, ...]:
 
 def linted(text: str | bytes, path: Path = Path("sample.py"), root: Path | None = None) -> tuple[Diagnostic, ...]:
     """The diagnostics of a text, by all rules, without suppression."""
+    return linted_losses(text, path, root)[0]
+
+
+def linted_losses(text: str | bytes, path: Path, root: Path | None) -> tuple[tuple[Diagnostic, ...], int]:
+    """The diagnostics of a text, and how many losses it holds."""
     data = text.encode() if isinstance(text, str) else text
     source = source_from_bytes(data, str(path))
     assert not isinstance(source, Diagnostic), source
     tree = parse_ast(source)
     assert not isinstance(tree, Diagnostic), tree
     project = Project((root,) if root is not None else ())
-    return lint_source(source, find_losses(tree, path, project, ()), every_rule(), Library(project)).diagnostics
+    losses = find_losses(tree, path, project, ())
+    return lint_source(source, losses, every_rule(), Library(project)).diagnostics, len(losses)
 
 
 def codes(text: str) -> list[str]:

@@ -173,3 +173,8 @@ def test_torch_refuses_widths_that_are_no_whole_numbers() -> None:
     ):
         with pytest.raises(TypeError):
             make()
+
+
+def test_the_warnings_of_what_is_read_are_not_printed(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    codes(tmp_path, 'WORDS = "\\d+"\n' + CALLED.format(before="gap = DEPTH"))
+    assert [str(each.message) for each in recwarn] == []

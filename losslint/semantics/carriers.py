@@ -13,6 +13,7 @@ METADATA = frozenset(
         "requires_grad is_cuda is_sparse is_floating_point is_complex is_contiguous training"
     ).split()
 )
+# Of what these are given besides the tensor only the device, dtype or shape is taken.
 TAKE_AFTER = frozenset({"to", "type", "type_as", "view_as", "expand_as"})
 # What tells a factory how large, of which kind and where, and not which numbers.
 _FORM = frozenset({"input", "size", "n", "m", "steps", "dtype", "device", "requires_grad"})

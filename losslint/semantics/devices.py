@@ -73,9 +73,8 @@ def placing(value: Value) -> tuple[Value, ...]:
     With `device=x.device` it is x that decides.
     """
     origin = value.origin
-    asked = origin.keywords.get("device")
-    if asked is not None and asked.origin.name == "device":
-        return asked.origin.operands[:1]
+    if follows_another(value):
+        return origin.keywords["device"].origin.operands[:1]
     if origin.name in ("getitem", "index_put"):
         return origin.operands[:1]
     row = operators().get(origin.name)
@@ -83,6 +82,12 @@ def placing(value: Value) -> tuple[Value, ...]:
     if row is not None and origin.keywords:
         given = (each for name, each in origin.keywords.items() if row.is_operand(name))
     return tuple(_members(given))
+
+
+def follows_another(value: Value) -> bool:
+    """Whether a tensor is made where another one is: `torch.ones(n, device=x.device)`."""
+    asked = value.origin.keywords.get("device")
+    return asked is not None and asked.origin.name == "device"
 
 
 def of_member(container: Value) -> Device:
@@ -154,10 +159,8 @@ def _members(values: Iterable[Value]) -> Iterator[Value]:
 
 
 def _spread(values: Iterable[Value]) -> Iterator[Value]:
-    for value in values:
-        if value.kind is Kind.SEQUENCE and isinstance(value.elements, tuple):
-            yield from value.elements
-        elif value.origin.name == "comprehension":
+    for value in _members(values):
+        if value.origin.name == "comprehension":
             yield from value.origin.operands
         else:
             yield value

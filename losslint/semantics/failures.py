@@ -11,6 +11,7 @@ import libcst as cst
 
 from losslint.semantics.kept import kept_with_unit
 from losslint.semantics.names import Function, Unit
+from losslint.semantics.quiet_parse import quietly_parsed
 from losslint.semantics.syntax_walk import nodes_of_kind
 
 if TYPE_CHECKING:
@@ -89,19 +90,19 @@ def is_unbound(machine: Machine, unit: Unit, name: str) -> bool:
     defined = name in unit.imports or name in unit.functions or name in unit.classes or name in unit.constants
     if defined or name in _NOT_FREE or unit.path.suffix != ".py":
         return False
-    bound = _bound_names(unit, "")
+    bound = _bound_names(unit)
     if bound is None or name in bound:
         return False
     return any(machine.resolve(unit, imported) is not None for imported in unit.imports)
 
 
 @kept_with_unit
-def _bound_names(unit: Unit, name: str) -> frozenset[str] | None:
+def _bound_names(unit: Unit) -> frozenset[str] | None:
     """Every name that is bound in some scope of a file; None where that is not known."""
     if _BINDS_UNSEEN.search(unit.text):
         return None
     try:
-        tree = ast.parse(unit.text)
+        tree = quietly_parsed(unit.text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     found: set[str] = set()

@@ -175,10 +175,9 @@ class Graph:
 
     @cached_property
     def _is_evaluation(self) -> bool:
-        if self.function is None or ".eval()" in self.unit.code(self.function):
+        if self.function is None or self.unit.mentions(self.function, ".eval()"):
             return True
-        decorators = [self.unit.code(each.decorator) for each in self.function.decorators]
-        return any("inference_mode" in code for code in decorators)
+        return any(self.unit.mentions(each.decorator, "inference_mode") for each in self.function.decorators)
 
     @cached_property
     def results(self) -> tuple[Value, ...]:
@@ -203,15 +202,7 @@ class Graph:
         """The keys of the values a gradient flows back to: those behind a detach, an item, an argmax or a shape are not."""
         if not self.returns:
             return self.returned_keys
-        found: set[int] = set()
-        pending = list(self.results)
-        while pending:
-            value = pending.pop()
-            if value.key in found or value.gradient in (Gradient.CUT, Gradient.ZERO):
-                continue
-            found.add(value.key)
-            pending.extend(carriers(value))
-        return frozenset(found)
+        return frozenset(differentiated(self.results))
 
     def differentiates(self, value: Value) -> bool:
         """Whether the gradient of a returned value flows through this one."""
@@ -285,6 +276,18 @@ def losses_in(result: Value) -> tuple[Value, ...]:
     else:
         return (result,)
     return chosen if any(each.gradient is Gradient.CARRIES for each in chosen) else every
+
+
+def differentiated(values: Iterable[Value]) -> set[int]:
+    """The keys of the values a gradient flows back to from these."""
+    found: set[int] = set()
+    pending = list(values)
+    while pending:
+        value = pending.pop()
+        if value.key not in found and value.gradient not in (Gradient.CUT, Gradient.ZERO):
+            found.add(value.key)
+            pending.extend(carriers(value))
+    return found
 
 
 def ancestors(values: Iterable[Value]) -> Iterator[Value]:

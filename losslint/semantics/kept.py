@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+H = TypeVar("H", "Unit", "Graph")
+_UNKNOWN = object()
 
 _FORGET: list[Callable[[], None]] = []
 
@@ -23,31 +25,26 @@ def kept_for_a_file(function: Callable[P, R]) -> Callable[P, R]:
     return cast(Callable[P, R], cached)
 
 
-def kept_with_unit(function: Callable[[Unit, str], R]) -> Callable[[Unit, str], R]:
-    """Remember what a function says of a definition of a file, by its name, for as long as the file is kept."""
-
-    @wraps(function)
-    def looked_up(unit: Unit, name: str) -> R:
-        key = (function.__qualname__, name)
-        if key not in unit.facts:
-            unit.facts[key] = function(unit, name)
-        return cast(R, unit.facts[key])
-
-    return looked_up
+def kept_with_unit(function: Callable[Concatenate[Unit, P], R]) -> Callable[Concatenate[Unit, P], R]:
+    """Remember what a function says of a file, or of something in it, for as long as the file is kept."""
+    return _kept_in_facts(function)
 
 
 def kept_with_graph(function: Callable[Concatenate[Graph, P], R]) -> Callable[Concatenate[Graph, P], R]:
     """Remember what a function of a graph and hashable arguments says, for the rules that ask the same of one loss."""
+    return _kept_in_facts(function)
 
+
+def _kept_in_facts(function: Callable[Concatenate[H, P], R]) -> Callable[Concatenate[H, P], R]:
     @wraps(function)
-    def looked_up(graph: Graph, *arguments: P.args, **named: P.kwargs) -> R:
+    def looked_up(holder: H, *arguments: P.args, **named: P.kwargs) -> R:
         key = (function, arguments, *named.items())
-        known = graph.facts.get(key, graph)
-        if known is graph:
-            known = graph.facts[key] = function(graph, *arguments, **named)
+        known = holder.facts.get(key, _UNKNOWN)
+        if known is _UNKNOWN:
+            known = holder.facts[key] = function(holder, *arguments, **named)
         return cast(R, known)
 
-    return cast("Callable[Concatenate[Graph, P], R]", looked_up)
+    return cast("Callable[Concatenate[H, P], R]", looked_up)
 
 
 def forget() -> None:

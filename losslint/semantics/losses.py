@@ -170,8 +170,8 @@ class _Finder:
         if is_well_known(name) and (is_about_metrics(self._path) or len(parameters(site.node)) < 2):
             return
         # The hinge_loss of a metrics package is a score; one that says so only in its docstring needs no package.
-        in_place = is_in_metrics if says_loss(name) and "criterion" not in name.lower() else is_about_metrics
-        if site.owner is None and in_place(self._path):
+        is_for_metrics = is_in_metrics if says_loss(name) and "criterion" not in name.lower() else is_about_metrics
+        if site.owner is None and is_for_metrics(self._path):
             return
         yield from self._functions.evidence(site)
         if site.owner is not None and self._classes.is_module(self._path, site.owner.node):

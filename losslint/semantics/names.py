@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +14,7 @@ import libcst as cst
 
 from losslint.semantics.outlined_names import outline_names
 from losslint.semantics.pieces import INDENT, NEWLINE, Division, Piece
+from losslint.semantics.quiet_parse import quietly_parsed
 from losslint.semantics.rendering import text_of
 
 Function = cst.FunctionDef
@@ -240,10 +240,7 @@ def _where(definitions: Mapping[str, Node], is_wanted: Callable[[str], bool]) ->
 
 def _returned_names(text: str) -> frozenset[str]:
     """What a piece returns; Python's own parser reads it in a tenth of the time of libcst."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        tree = ast.parse(text)
-    returned = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)]
+    returned = [node.value for node in ast.walk(quietly_parsed(text)) if isinstance(node, ast.Return)]
     parts = [part for each in returned for part in (each.elts if isinstance(each, ast.Tuple) else [each])]
     bare = [part.value if isinstance(part, ast.Starred) else part for part in parts]
     return frozenset(part.id for part in bare if isinstance(part, ast.Name))

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ast
 import os
-import warnings
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from pathlib import Path
 
 from losslint.semantics.bindings import Bindings, Defined, Import, dotted_name, read_bindings
+from losslint.semantics.quiet_parse import quietly_parsed
 
 MAX_BYTES = 2_000_000
 MAX_LINES = 30_000
@@ -316,8 +316,6 @@ def _parse(path: Path) -> ast.Module | None:
         if path.stat().st_size > MAX_BYTES:
             return None
         data = path.read_bytes()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(data)
+        return quietly_parsed(data)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None

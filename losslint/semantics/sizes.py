@@ -45,7 +45,7 @@ def pack_parts(text: str) -> tuple[int, int, int]:
 def pack_position(sizes: Sizes) -> int | None:
     """Where in a shape its pack is."""
     for position, size in enumerate(sizes):
-        if type(size) is str and size.startswith("*"):
+        if is_pack(size):
             return position
     return None
 

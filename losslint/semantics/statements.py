@@ -10,12 +10,13 @@ import libcst as cst
 
 from losslint.semantics import callables
 from losslint.semantics.comprehensions import bind_target, element_of, looped_tensors, record_loop
+from losslint.semantics.context_managers import cuts_gradient, enables_gradient, sets_device, swallows
 from losslint.semantics.expressions import _BINARY, arithmetic
 from losslint.semantics.graph import RETURN, Condition
 from losslint.semantics.kept import kept_for_a_file
 from losslint.semantics.loops import is_never_empty, settled
 from losslint.semantics.machine import MAX_STATES
-from losslint.semantics.names import Function, dotted
+from losslint.semantics.names import Function
 from losslint.semantics.requires_grad import with_gradient
 from losslint.semantics.state import State, join_states
 from losslint.semantics.truth import Test, read_test
@@ -23,8 +24,6 @@ from losslint.semantics.values import Device, Origin, Value
 
 if TYPE_CHECKING:
     from losslint.semantics.frame import Frame
-
-_NO_GRADIENT = frozenset({"torch.no_grad", "torch.inference_mode"})
 
 
 @dataclass(slots=True)
@@ -49,7 +48,7 @@ class Flow:
 def run_function(frame: Frame, function: Function, state: State) -> Flow:
     """Run a function's body; decorators that are context managers are honoured."""
     for decorator in function.decorators:
-        if _cuts_gradient(frame, decorator.decorator):
+        if cuts_gradient(frame, decorator.decorator):
             state.gradient_matters = False
         elif isinstance(decorator.decorator, cst.Call):
             written = frame.unit.qualified(decorator.decorator.func) or ""
@@ -320,13 +319,13 @@ def _joined(frame: Frame, ends: list[State], before: State) -> State:
 
 def _with(frame: Frame, node: cst.With, state: State) -> Flow:
     outside, contexts, device = state.gradient_matters, state.contexts, state.device
-    before = state.fork()
+    before = state.fork() if any(swallows(item.item) for item in node.items) else None
     for item in node.items:
-        if _cuts_gradient(frame, item.item):
+        if cuts_gradient(frame, item.item):
             state.gradient_matters = False
-        elif _enables_gradient(frame, item.item):
+        elif enables_gradient(frame, item.item):
             state.gradient_matters = True
-        elif _sets_device(frame, item.item):
+        elif sets_device(frame, item.item):
             state.device = Device.UNKNOWN
         value = frame.evaluate(item.item, state)
         state.contexts = (*state.contexts, value)
@@ -337,34 +336,9 @@ def _with(frame: Frame, node: cst.With, state: State) -> Flow:
         end.gradient_matters = outside
         end.contexts = contexts
         end.device = device
-    if not flow.falling and any(_swallows(item.item) for item in node.items):
+    if not flow.falling and before is not None:
         flow.falling = [before]
     return flow
-
-
-def _swallows(node: cst.BaseExpression) -> bool:
-    """`with contextlib.suppress(TypeError):` goes on after an exception."""
-    return isinstance(node, cst.Call) and (dotted(node.func) or "").rpartition(".")[2] in ("suppress", "raises")
-
-
-def _cuts_gradient(frame: Frame, node: cst.BaseExpression) -> bool:
-    if isinstance(node, cst.Call):
-        qualified = frame.unit.qualified(node.func) or dotted(node.func)
-        if qualified == "torch.set_grad_enabled":
-            return bool(node.args) and isinstance(node.args[0].value, cst.Name) and node.args[0].value.value == "False"
-        return qualified in _NO_GRADIENT
-    return frame.unit.qualified(node) in _NO_GRADIENT
-
-
-def _sets_device(frame: Frame, node: cst.BaseExpression) -> bool:
-    """`with torch.device("cuda"):` and `with x.device:`: factories make their tensors elsewhere."""
-    if isinstance(node, cst.Call):
-        return frame.unit.qualified(node.func) == "torch.device"
-    return (dotted(node) or "").rpartition(".")[2] == "device"
-
-
-def _enables_gradient(frame: Frame, node: cst.BaseExpression) -> bool:
-    return isinstance(node, cst.Call) and frame.unit.qualified(node.func) == "torch.enable_grad"
 
 
 def _try(frame: Frame, node: cst.Try, state: State) -> Flow:

@@ -180,7 +180,6 @@ def _gradient(operator: Operator, arguments: Mapping[str, Value], state: State) 
 
 # Numbers by their meaning: nobody differentiates a count of classes.
 _CHOSEN = frozenset({"num_classes", "k", "dim", "ignore_index", "size", "shape", "sizes", "diagonal"})
-# Of what these are given besides the tensor only the device, dtype or shape is taken.
 
 
 def _alias(operator: Operator, operands: Sequence[Value]) -> frozenset[str]:

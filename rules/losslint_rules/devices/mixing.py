@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from losslint.semantics.carriers import members
-from losslint.semantics.devices import is_on_cpu, is_on_input, placing
+from losslint.semantics.devices import follows_another, is_on_cpu, is_on_input, placing
 from losslint.semantics.graph import Graph, Op, ancestors
 from losslint.semantics.kept import kept_with_graph
 from losslint.semantics.operators import Shape, operators
@@ -136,11 +136,7 @@ def _met(operands: tuple[Value, ...], on_cpu: tuple[Value, ...]) -> tuple[Value,
 
 def _is_made(value: Value) -> bool:
     row = operators().get(value.origin.name)
-    asked = value.origin.keywords.get("device")
-    follows = (
-        asked is not None and asked.origin.name == "device"
-    )  # it is where another tensor is, for that one's reason
-    return row is not None and row.shape is Shape.FACTORY and not follows
+    return row is not None and row.shape is Shape.FACTORY and not follows_another(value)
 
 
 def _is_moved(value: Value) -> bool:

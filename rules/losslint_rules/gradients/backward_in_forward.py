@@ -43,8 +43,7 @@ from collections.abc import Iterator
 
 from losslint.diagnostic import Severity
 from losslint.rule import Finding, Rule, Step, with_calls
-from losslint.semantics.carriers import carriers
-from losslint.semantics.graph import BACKWARD, Graph, Op, ancestors
+from losslint.semantics.graph import BACKWARD, Graph, Op, ancestors, differentiated
 from losslint.semantics.spelling import excerpt
 from losslint.semantics.values import Gradient, Kind, Value
 
@@ -64,15 +63,15 @@ def in_source(graph: Graph) -> Iterator[Finding]:
     if not called:
         return
     constructor = instance.method("__init__")
-    code = graph.unit.code(function) + (constructor.owner.unit.code(constructor.function) if constructor else "")
-    if any(word in code for word in _TRAINS):
+    bodies = [(graph.unit, function), *([(constructor.owner.unit, constructor.function)] if constructor else [])]
+    if any(unit.mentions(body, *_TRAINS) for unit, body in bodies):
         return
     for op in called:
         loss = op.operands[0] if op.operands else None
         if loss is None or loss.gradient is not Gradient.CARRIES:
             continue
         after = [each for each in graph.returns if not _excludes(op, each)]
-        if loss.key not in _differentiable(after) or _returns_it_detached(graph, loss):
+        if loss.key not in differentiated(each.operands[0] for each in after) or _returns_it_detached(graph, loss):
             continue
         keeps = _keeps_graph(op)
         if keeps is False or (keeps and not _reads_gradients(graph)):
@@ -100,18 +99,6 @@ def _reads_gradients(graph: Graph) -> bool:
     code = [graph.unit.code(graph.function)] if graph.function is not None else []
     code += (graph.unit.code(each) for _, each in graph.unit.parsed_functions() if id(each) in graph.inlined)
     return any(_GRADIENT.search(each) for each in code)
-
-
-def _differentiable(returns: list[Op]) -> frozenset[int]:
-    """The keys of what a gradient flows back to from a returned value."""
-    found: set[int] = set()
-    pending = [op.operands[0] for op in returns]
-    while pending:
-        value = pending.pop()
-        if value.key not in found and value.gradient not in (Gradient.CUT, Gradient.ZERO):
-            found.add(value.key)
-            pending.extend(carriers(value))
-    return frozenset(found)
 
 
 def _returns_it_detached(graph: Graph, loss: Value) -> bool:

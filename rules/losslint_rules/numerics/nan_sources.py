@@ -20,6 +20,10 @@ _SMOOTH_LOSSES = frozenset(
     ).split()
 )
 _SLOPE_OF_TARGET = frozenset({"kl_div"})  # t * (log(t) - x): where x is NaN its slope is -t
+_SLOPE_OF_OTHER = {
+    "mul": "a factor of NaN is the slope of this product",
+    "div": "the slope of a quotient of NaN is NaN",
+}
 _CURVED = frozenset("square exp log log1p cosh sigmoid tanh softplus log_sigmoid sqrt logaddexp".split())
 
 
@@ -95,19 +99,11 @@ def nan_passed_on(value: Value, data: Value, *, is_known: bool = True) -> Source
         if name in _CURVED or squared(current) is not None:
             if any(each.gradient is Gradient.CARRIES for each in touched):
                 return Source(current, f"the slope of this {'square' if squared(current) else name} of NaN is NaN")
-        elif name in ("mul", "div") and len(operands) == 2:
+        elif name in _SLOPE_OF_OTHER and len(operands) == 2:
             left, right = operands
-            pairs = [(left, right)] if name == "div" else []
-            if is_known:
-                pairs = [(left, right), (right, left)]
+            pairs = ((left, right), (right, left)) if is_known else ((left, right),) if name == "div" else ()
             if any(holds_nan_of(a, data) and b.gradient is Gradient.CARRIES for a, b in pairs):
-                is_product = name == "mul"
-                reason = (
-                    "a factor of NaN is the slope of this product"
-                    if is_product
-                    else "the slope of a quotient of NaN is NaN"
-                )
-                return Source(current, reason)
+                return Source(current, _SLOPE_OF_OTHER[name])
     return None
 
 

@@ -116,14 +116,16 @@ def _finding(graph: Graph, binding: Binding, fate: Fate) -> Finding:
         for each in fate.rebound
         if each.value is not None
     ]
-    repeated = all(
-        each.value is not None and graph.unit.code(each.value).strip() == graph.unit.code(binding.value).strip()
-        for each in fate.rebound
-    )
     advice = "add the two, or drop the first" if is_loss_value(binding.name) else "use it, or drop it"
     return RULE.finding(
         Site(graph.unit, binding.value),
         f"`{binding.name} = {text}` is overwritten before anything reads it, so it has no effect; {advice}",
-        severity=Severity.INFO if repeated else RULE.severity,  # the same statement twice harms nobody
+        severity=Severity.INFO if _is_repeated(graph, binding, fate) else RULE.severity,
         evidence=steps,
     )
+
+
+def _is_repeated(graph: Graph, binding: Binding, fate: Fate) -> bool:
+    """Whether the same is computed again: a statement that stands twice harms nobody."""
+    values = [each.value for each in (binding, *fate.rebound)]
+    return len({graph.unit.code(each).strip() if each is not None else "" for each in values}) == 1
