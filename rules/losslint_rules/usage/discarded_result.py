@@ -106,7 +106,7 @@ def _finding(op: Op, graph: Graph) -> Iterator[Finding]:
     is_function = (graph.unit.qualified(call.func) or "").startswith("torch.")
     if not is_function and not is_tensor_for_certain(op.operands[0], op, graph):
         return
-    name = _receiver(call, graph)
+    name = _receiver(op, call, graph)
     written = graph.unit.code(call)
     advice = f"write `{name} = {written}`" if name else "bind its result to a name"
     rewrite = Rewrite(
@@ -127,8 +127,9 @@ def _is_there_already(op: Op) -> bool:
     return op.name == "to" and any(place.origin.operands[0].key in sources for place in places if place.origin.operands)
 
 
-def _receiver(call: cst.Call, graph: Graph) -> str:
-    """The name that the result can be bound to: what the method is called on, where that is a name."""
-    if not isinstance(call.func, cst.Attribute) or graph.unit.qualified(call.func) is not None:
+def _receiver(op: Op, call: cst.Call, graph: Graph) -> str:
+    """The name that the result can be bound to: what the method is called on, where that is a name, and no owner of a module."""
+    is_method = isinstance(call.func, cst.Attribute) and op.origin.module is None
+    if not is_method or graph.unit.qualified(call.func) is not None:
         return ""
-    return dotted(call.func.value) or ""
+    return dotted(cst.ensure_type(call.func, cst.Attribute).value) or ""
